@@ -1,0 +1,31 @@
+# Two commands on a fresh machine: `make demo` and `make test`. They need Python 3.11 or newer, and nothing else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check format bench screenshots clean
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(READY)  ## a real job against the built-in provider, with the dashboard when there is a terminal
+	$(BIN)/batchtop demo
+
+test: $(READY)  ## the whole test suite
+	$(BIN)/pytest -n 2
+
+check: $(READY)  ## what CI runs: format, lint, import contracts, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/basedpyright
+	$(BIN)/pytest -n 2
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv build *.egg-info
