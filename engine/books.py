@@ -1,0 +1,45 @@
+"""Every number of one job, kept twice: for the totals of its row, and for the sample of the second."""
+
+from .job import TaskSpec, cost_usd
+from .metrics import Tally
+from .outcome import Outcome, Usage
+from .sampler import Sampler
+from .settle import Settled
+from .store.writer import BACKLOG_LIMIT, Writer
+
+
+class Books:
+    """The ledger of one job, and the prices of its tokens."""
+
+    def __init__(self, writer: Writer, job: int, task: TaskSpec, sampler: Sampler) -> None:
+        self._writer = writer
+        self._job = job
+        self._task = task
+        self._sampler = sampler
+
+    @property
+    def full(self) -> bool:
+        """Whether too many results wait for their commit."""
+        return self._writer.backlog >= BACKLOG_LIMIT
+
+    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
+        """Count a request that ended."""
+        for tally in self._tallies():
+            tally.request(outcome, usage, cost, latency_ms)
+
+    def settled(self, settled: Settled) -> None:
+        """Store an item that is done or failed, and count it."""
+        self._writer.put(self._job, settled)
+        for tally in self._tallies():
+            tally.item(settled.answer.outcome)
+
+    def of(self, usage: Usage) -> float:
+        """Return the price of what was used, 0 where no price is known."""
+        return cost_usd(self._task, usage) or 0.0
+
+    def at_most(self, tokens: int) -> float:
+        """Return the highest price that so many tokens can have."""
+        return max(self.of(Usage(tokens_in=tokens)), self.of(Usage(tokens_out=tokens)))
+
+    def _tallies(self) -> tuple[Tally, Tally]:
+        return self._writer.tally(self._job), self._sampler.tally

@@ -1,0 +1,91 @@
+"""Does what the commands table asks: the dashboard, the command line and scripts all come through here."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from .clock import Clock
+from .errors import BatchtopError, UsageError
+from .job import JobSpec
+from .presets import load_presets, profile
+from .settings import parse_all
+from .store.commands import Answered, Command
+from .store.inbox import Inbox
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+POLL_S: Final = 0.05
+
+
+class Control:
+    """Looks for commands twenty times a second and answers each in its own row."""
+
+    def __init__(self, engine: "Engine", inbox: Inbox, clock: Clock) -> None:
+        self._engine = engine
+        self._inbox = inbox
+        self._clock = clock
+        self._verbs: Mapping[str, Callable[[Command], Coroutine[Any, Any, str]]] = {
+            "run": self._run,
+            "set": self._set,
+            "preset": self._preset,
+            "pause": self._pause,
+            "resume": self._resume,
+            "drain": self._drain,
+            "cancel": self._cancel,
+        }
+
+    async def serve(self) -> None:
+        """Answer commands until cancelled."""
+        seen = None
+        while True:
+            version = await self._inbox.changed()
+            if version != seen:
+                seen = version
+                for command in await self._inbox.new():
+                    await self._inbox.answer(command, await self._do(command), self._clock.wall())
+            await self._clock.sleep(POLL_S)
+
+    async def _do(self, command: Command) -> Answered:
+        try:
+            verb = self._verbs.get(command.verb)
+            if verb is None:
+                raise UsageError(f"unknown command {command.verb!r}; it can be: {', '.join(self._verbs)}")
+            return Answered(applied=True, message=await verb(command))
+        except BatchtopError as error:
+            return Answered(applied=False, message=str(error), exit_code=error.exit_code)
+        except msgspec.ValidationError as error:
+            return Answered(applied=False, message=f"{command.verb}: malformed arguments ({error})", exit_code=2)
+
+    async def _run(self, command: Command) -> str:
+        spec = msgspec.convert(command.args.get("spec"), JobSpec)
+        wishes = msgspec.convert(command.args.get("wishes", []), list[str])
+        await self._engine.submit(spec, wishes)
+        return f"{spec.name} runs"
+
+    async def _set(self, command: Command) -> str:
+        values = parse_all(command.args, where="set")
+        self._engine.job(command.job).change(values, who=command.who, origin=f"live: {command.who}")
+        return "set"
+
+    async def _preset(self, command: Command) -> str:
+        label, values = profile(load_presets(), str(command.args.get("name", "")))
+        self._engine.job(command.job).change(values, who=command.who, origin=f"preset {label}")
+        return f"preset {label} loaded"
+
+    async def _pause(self, command: Command) -> str:
+        self._engine.job(command.job).pause(f"paused by {command.who}")
+        return "paused"
+
+    async def _resume(self, command: Command) -> str:
+        self._engine.job(command.job).resume()
+        return "running"
+
+    async def _drain(self, command: Command) -> str:
+        self._engine.job(command.job).drain(f"drained by {command.who}")
+        return "draining"
+
+    async def _cancel(self, command: Command) -> str:
+        await self._engine.job(command.job).cancel(f"cancelled by {command.who}")
+        return "cancelled"

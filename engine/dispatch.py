@@ -1,0 +1,227 @@
+"""The loop of a running job: keeps `concurrency` batches in flight until nothing is left or it is told to stop."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from .admission import Budget, Chunks, Hold, Slots
+from .batcher import Batcher
+from .clock import Clock
+from .exchange import Exchanged, Route, exchange, nearest
+from .item import Item
+from .limits import LaneClosed
+from .outcome import Answer, Outcome, Usage
+from .settings import Settings
+from .settle import Again, PutBack, Settled, judge
+from .tasks import Call
+from .transport import Transport
+from .wake import Wake
+
+
+class Ledger(Protocol):
+    """Where the loop reports what happened."""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be stored that no more should be sent."""
+        ...
+
+    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
+        """Take note of one request that ended."""
+        ...
+
+    def settled(self, settled: Settled) -> None:
+        """Store an item that is done or failed."""
+        ...
+
+
+class Price(Protocol):
+    """What tokens cost, in USD."""
+
+    def of(self, usage: Usage) -> float:
+        """Return the price of what was used."""
+        ...
+
+    def at_most(self, tokens: int) -> float:
+        """Return the highest price of so many tokens."""
+        ...
+
+
+class Dispatcher:
+    """Sends the items of one job. `settings` may be replaced at any time; call `wake` after anything changed."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        routes: Sequence[Route],
+        transport: Transport,
+        ledger: Ledger,
+        price: Price,
+        budget: Budget,
+        clock: Clock,
+    ) -> None:
+        self.settings = settings
+        self.batcher = Batcher()
+        self.wake = Wake()
+        self.paused = False
+        self.stop: LaneClosed | Hold | None = None
+        """Why no batch is sent any more: every lane closed, the budget used up, or somebody's wish."""
+        self.hold: Hold | None = None
+        """What holds the next batch back at the moment."""
+        self._routes = routes
+        self._transport = transport
+        self._ledger = ledger
+        self._price = price
+        self._budget = budget
+        self._clock = clock
+        self._slots = Slots()
+        self._chunks = Chunks()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fault: BaseException | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Batches sent and not yet answered in full."""
+        return self._slots.in_flight
+
+    async def run(self, want_items: Callable[[], None]) -> None:
+        """Return when every item is settled, or, once `stop` is set, when nothing is in flight any more."""
+        try:
+            while not (self._done() and not self._tasks):
+                want_items()
+                now = self._clock.now()
+                self.hold = self._held(now)
+                if self.hold is None:
+                    self._begin(self.batcher.take(now, self.settings.batch_size, self.settings.max_wait))
+                else:
+                    await self.wake.wait(self.hold.until)
+                if self._fault:
+                    raise self._fault
+        finally:
+            await self.cancel_in_flight()
+
+    async def cancel_in_flight(self) -> None:
+        """Drop what is in flight; its items stay pending."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _done(self) -> bool:
+        return self.stop is not None or self.batcher.exhausted
+
+    def _held(self, now: float) -> Hold | None:
+        """Ask every gate in turn; the first that holds the batch back names the reason."""
+        if self._done():
+            return Hold("ending")
+        if self.paused:
+            return Hold("paused")
+        if self._ledger.full:
+            return Hold("sink")
+        return (
+            self._slots.hold(now, self.settings)
+            or self._chunks.hold(now, self.settings)
+            or self._over_budget()
+            or self._no_item(now)
+            or self._lane_hold()
+        )
+
+    def _over_budget(self) -> Hold | None:
+        if not self._budget.exhausted(self.settings.cost):
+            return None
+        if not self._tasks:
+            self.stop = Hold("budget")
+        return Hold("budget")
+
+    def _no_item(self, now: float) -> Hold | None:
+        ready = self.batcher.ready_at(now, self.settings.batch_size, self.settings.max_wait)
+        return None if ready is not None and ready <= now else Hold("source", ready)
+
+    def _lane_hold(self) -> Hold | None:
+        route = nearest(self._routes)
+        held = route.lane.hold() if route else Hold("closed")
+        return held and Hold(held.reason, held.until)
+
+    def _begin(self, batch: tuple[Item, ...]) -> None:
+        route = nearest(self._routes)
+        if route is None:
+            return self._put_back(batch)
+        plan = route.task.plan(batch)
+        if not self._budget.reserve(sum(map(self._at_most, plan.calls)), self.settings.cost):
+            return self._put_back(batch)
+        for item, answer in plan.unfit:
+            self._settle(item, answer, latency_ms=0.0, counts=True)
+        if plan.calls:
+            self._slots.begin()
+            self._chunks.begin()
+            task = asyncio.create_task(self._send(route, plan.calls))
+            self._tasks.add(task)
+            task.add_done_callback(self._end)
+        return None
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        now = self._clock.now()
+        self._slots.end(now)
+        self._chunks.end(now)
+        if not task.cancelled():
+            self._fault = self._fault or task.exception()
+        self.wake()
+
+    async def _send(self, route: Route, calls: Sequence[Call]) -> None:
+        if len(calls) == 1:
+            await self._call(route, calls[0])
+        else:
+            await asyncio.gather(*(self._call(route, call) for call in calls))
+
+    async def _call(self, route: Route, call: Call) -> None:
+        cost = 0.0
+        try:
+            done = await exchange(route, call, self._transport, self.settings.timeout, self._clock)
+        except LaneClosed as closed:
+            self._put_back(call.items)
+            self._lane_closed(closed)
+        else:
+            cost = self._price.of(done.reply.usage)
+            self._ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms)
+            self._take_answers(call, done)
+        finally:
+            self._budget.settle(self._at_most(call), cost)
+
+    def _at_most(self, call: Call) -> float:
+        return self._price.at_most(call.tokens)
+
+    def _lane_closed(self, closed: LaneClosed) -> None:
+        if nearest(self._routes) is None and self.stop is None:
+            self.stop = closed
+            self.wake()
+
+    def _take_answers(self, call: Call, done: Exchanged) -> None:
+        if len(call.items) > 1 and done.reply.outcome in {Outcome.BAD_ITEM, Outcome.SHORT_REPLY}:
+            self.batcher.split(call.items)
+            return
+        for item, answer in zip(call.items, done.reply.answers, strict=True):
+            self._settle(item, answer, latency_ms=done.latency_ms, counts=done.counts)
+
+    def _settle(self, item: Item, answer: Answer, *, latency_ms: float, counts: bool) -> None:
+        verdict = judge(
+            answer,
+            attempts=item.attempts,
+            max_attempts=self.settings.max_attempts,
+            counts=counts,
+            draw=random.random(),  # noqa: S311 (jitter, not a secret)
+        )
+        match verdict:
+            case Again(after_s, attempts):
+                self.batcher.again(replace(item, attempts=attempts), self._clock.now() + after_s)
+            case PutBack():
+                self._put_back((item,))
+            case None:
+                self._ledger.settled(Settled(item, answer, item.attempts + 1, latency_ms, self._clock.wall()))
+
+    def _put_back(self, items: Sequence[Item]) -> None:
+        now = self._clock.now()
+        for item in items:
+            self.batcher.again(item, now)

@@ -1,0 +1,166 @@
+"""The engine: owns a workspace, runs its jobs, does what is asked of it through the commands table."""
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+from .clock import Clock, LoopClock
+from .control import Control
+from .errors import AuthError, UsageError
+from .exchange import Route
+from .job import JobSpec
+from .limits import Lane
+from .runner import End, Runner
+from .store import record
+from .store.inbox import Inbox
+from .store.lock import WorkspaceLock
+from .store.writer import Writer
+from .tasks import build_task
+from .transport import Transport
+from .transport_aiohttp import AiohttpTransport
+
+HEARTBEAT_S: Final = 0.5
+
+
+class Engine:
+    """Runs jobs in one workspace file: `async with Engine(path) as engine: await engine.run(spec)`.
+
+    Entering raises WorkspaceBusyError when another process has the workspace. Keys are read from `environment`.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        transport: Callable[[], Transport] = AiohttpTransport,
+        clock: Clock | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._environment = os.environ if environment is None else environment
+        self._open_transport = transport
+        self._clock = clock or LoopClock()
+        self._runners: dict[str, Runner] = {}
+        self._runs: dict[str, asyncio.Task[End]] = {}
+        self._lanes: dict[tuple[str, ...], Lane] = {}
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(WorkspaceLock(self.path))
+            self._writer = await stack.enter_async_context(Writer(self.path))
+            inbox = await stack.enter_async_context(Inbox(self.path, self._writer))
+            self.interrupted = await self._writer.run(record.interrupted)
+            self._transport = self._open_transport()
+            stack.push_async_callback(self._transport.aclose)
+            works = (self._beat(inbox), Control(self, inbox, self._clock).serve())
+            self._background = [asyncio.create_task(work) for work in works]
+            stack.push_async_callback(_cancel, *self._background)
+            stack.push_async_callback(self._stop_all)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    # ── what a program that embeds the engine calls ──
+
+    async def run(self, spec: JobSpec) -> End:
+        """Run a job to its end, or go on with it where it stopped; raises AuthError when it has no usable key."""
+        await self.submit(spec)
+        return await self.wait(spec.name)
+
+    async def submit(self, spec: JobSpec, wishes: Collection[str] = ()) -> Runner:
+        """Start a job and return at once; one that runs already goes on as it is.
+
+        `wishes` are settings asked for explicitly this time: they win over live changes of an earlier run.
+        """
+        runner = self._runners.get(spec.name)
+        if runner and runner.active:
+            return runner
+        routes = self._routes(spec)
+        job, live = await self._writer.run(lambda db: record.register(db, spec, self._clock.wall(), wishes))
+        runner = Runner(
+            spec,
+            job,
+            live=live,
+            routes=routes,
+            writer=self._writer,
+            transport=self._transport,
+            clock=self._clock,
+        )
+        self._runners[spec.name] = runner
+        self._runs[spec.name] = asyncio.create_task(runner.run(), name=f"batchtop-job-{spec.name}")
+        return runner
+
+    async def wait(self, name: str) -> End:
+        """Return how the job ended, once it has; raises what ended the engine itself."""
+        run = self._runs[name]
+        await asyncio.wait({run, *self._background}, return_when=asyncio.FIRST_COMPLETED)
+        self.check()
+        return await asyncio.shield(run)
+
+    def check(self) -> None:
+        """Raise what ended a part of the engine that never ends by itself."""
+        for task in self._background:
+            if task.done():
+                task.result()
+
+    def job(self, name: str) -> Runner:
+        """Return a job that runs here; raises UsageError when there is none of that name."""
+        runner = self._runners.get(name)
+        if runner is None or not runner.active:
+            raise UsageError(f"no job named {name!r} is running here")
+        return runner
+
+    def active(self) -> list[Runner]:
+        """Return the jobs that have not ended."""
+        return [runner for runner in self._runners.values() if runner.active]
+
+    # ── inside ──
+
+    def _routes(self, spec: JobSpec) -> tuple[Route, ...]:
+        """Return one way to the provider for each usable key, or one without where none is needed."""
+        names = spec.task.api_key_env
+        keys = {self._environment[name].strip(): name for name in reversed(names) if self._environment.get(name)}
+        if names and not keys:
+            raise AuthError(
+                f"no API key: {' or '.join(names)} is not set in the environment of the engine (pid {os.getpid()});"
+                " export it before the engine starts, or name another variable in task.api_key_env"
+            )
+        ways = [(name, key) for key, name in reversed(keys.items())] or [("", None)]
+        return tuple(Route(self._lane(spec, name, key), build_task(spec.task, key)) for name, key in ways)
+
+    def _lane(self, spec: JobSpec, key_name: str, key: str | None) -> Lane:
+        """Return the lane that all jobs with this server, model and key share; a closed one gets another chance."""
+        identity = (spec.task.base_url, spec.task.model, key_name)
+        lane = self._lanes.get(identity)
+        if lane is None:
+            host = urlsplit(spec.task.base_url).netloc
+            name = f"{spec.task.model} @ {host}{' · ' if key_name else ''}{key_name}"
+            lane = self._lanes[identity] = Lane(name, self._clock, secret=key or "")
+        hold = lane.hold()
+        if hold and hold.reason == "closed":
+            lane.reopen()
+        return lane
+
+    async def _stop_all(self) -> None:
+        await _cancel(*self._runs.values())
+
+    async def _beat(self, inbox: Inbox) -> None:
+        started_at = self._clock.wall()
+        try:
+            while True:
+                inbox.beat(os.getpid(), started_at, self._clock.wall())
+                await self._clock.sleep(HEARTBEAT_S)
+        finally:
+            inbox.leave()
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,47 @@
+"""Every error batchtop raises on purpose, each with the exit code the command line gives it."""
+
+
+class BatchtopError(Exception):
+    """Something a person has to know about; its text says what happened, where, and what to do."""
+
+    exit_code = 2
+
+
+class UsageError(BatchtopError):
+    """A wrong command, option or value."""
+
+
+class JobFileError(UsageError):
+    """A job file that can't be read or understood."""
+
+
+class SettingError(UsageError):
+    """A setting that does not exist, or a value it can't take."""
+
+
+class PresetError(UsageError):
+    """A preset that does not exist or is malformed."""
+
+
+class InputError(UsageError):
+    """An input file that is missing, empty or malformed."""
+
+
+class OutputError(UsageError):
+    """An output file that can't be written without losing something."""
+
+
+class WorkspaceError(UsageError):
+    """A workspace file that can't be opened, or that another engine owns."""
+
+
+class StoppedError(BatchtopError):
+    """A job stopped by a breaker, a gate or a budget."""
+
+    exit_code = 3
+
+
+class AuthError(BatchtopError):
+    """No usable key, or the server refused it."""
+
+    exit_code = 4

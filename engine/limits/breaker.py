@@ -1,0 +1,68 @@
+"""The breaker: a server that keeps failing is left alone, tried once in a while, and given up in the end."""
+
+import math
+from typing import Final
+
+FAILURES_TO_OPEN: Final = 5
+_FIRST_BACKOFF_S: Final = 0.5
+_LONGEST_BACKOFF_S: Final = 15.0
+
+
+class Breaker:
+    """Closed, or open until a moment from which one canary may try (half-open); who it is, the caller decides.
+
+    Failures are connection errors, timeouts and overloads. The last canary goes exactly when `give_up_s` are over, and
+    when that one fails too `verdict` says so. A server that never answered is given up after `give_up_new_s`: an
+    address that is wrong stays wrong.
+    """
+
+    __slots__ = ("_answered", "_deadline", "_failures", "_give_up_new_s", "_give_up_s", "message", "until", "verdict")
+
+    def __init__(self, *, give_up_s: float = 60.0, give_up_new_s: float = 10.0) -> None:
+        self._give_up_s = give_up_s
+        self._give_up_new_s = give_up_new_s
+        self._failures = 0
+        self._answered = False
+        self._deadline = math.inf
+        self.until = -math.inf
+        """Nothing may be sent before."""
+        self.message = ""
+        """The last failure's."""
+        self.verdict = ""
+        """Why the server is given up, or empty."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether requests may pass freely."""
+        return self._failures < FAILURES_TO_OPEN
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the last request was answered."""
+        return not self._failures
+
+    def answered(self) -> None:
+        """Count an answer, which closes the breaker."""
+        self._answered = True
+        self._failures = 0
+        self.until = -math.inf
+
+    def failed(self, now: float, message: str) -> None:
+        """Count a failure; while the breaker is open, only the canary's may be counted."""
+        self._failures += 1
+        self.message = message
+        if self._failures == FAILURES_TO_OPEN:
+            self._deadline = now + self._patience_s
+        if self.closed:
+            return
+        if now >= self._deadline:
+            self.verdict = f"the server has not answered for {self._patience_s:g} s; last error: {message}"
+        self.until = min(now + self._backoff_s, max(now, self._deadline))
+
+    @property
+    def _patience_s(self) -> float:
+        return self._give_up_s if self._answered else self._give_up_new_s
+
+    @property
+    def _backoff_s(self) -> float:
+        return min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(self._failures - FAILURES_TO_OPEN, 9))

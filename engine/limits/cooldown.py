@@ -1,0 +1,37 @@
+"""How long a lane keeps still after the server said that it sends too much."""
+
+import math
+from typing import Final
+
+_LONGEST_S: Final = 60.0
+
+_CLOCK_S: Final = 0.001
+"""Loop clocks may count whole milliseconds and lag by one, and a wait must never end early."""
+
+
+class Cooldown:
+    """A deadline that only ever moves forward."""
+
+    __slots__ = ("strikes", "until")
+
+    def __init__(self) -> None:
+        self.until = -math.inf
+        self.strikes = 0
+        """Cooldowns begun since the last good answer."""
+
+    def begin(self, now: float, wait_s: float | None) -> None:
+        """Keep still for as long as the server said, or else 1, 2, 4 ... 60 s while no good answer comes.
+
+        A server that says 0 is believed once: a second refusal in a row shows that it does not mean it.
+        """
+        if wait_s is None or (wait_s == 0 and self.strikes):
+            wait_s = min(_LONGEST_S, 2.0 ** min(self.strikes, 6))
+        self.strikes += 1
+        self.reach(now, wait_s)
+
+    def reach(self, now: float, wait_s: float) -> bool:
+        """Keep still for `wait_s` from now; returns whether that moved the deadline."""
+        deadline = now + wait_s + _CLOCK_S
+        moved = deadline > self.until
+        self.until = max(self.until, deadline)
+        return moved

@@ -1,0 +1,38 @@
+"""Counters of a job between two samples, and the totals they add up to."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .histogram import Histogram
+from .outcome import Outcome, Usage
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one job has done since the tally was begun."""
+
+    items: int = 0
+    failed: int = 0
+    requests: int = 0
+    errors: Counter[str] = field(default_factory=Counter[str])
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    latency: Histogram = field(default_factory=Histogram)
+
+    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
+        """Count one request that has ended; failed ones are billed too."""
+        self.requests += 1
+        self.tokens_in += usage.tokens_in
+        self.tokens_out += usage.tokens_out
+        self.cost += cost
+        self.latency.record(latency_ms)
+        if outcome is not Outcome.OK:
+            self.errors[outcome] += 1
+
+    def item(self, outcome: Outcome) -> None:
+        """Count one item that is done or has failed for good."""
+        if outcome is Outcome.OK:
+            self.items += 1
+        else:
+            self.failed += 1

@@ -1,0 +1,45 @@
+"""How an attempt can end: a closed set, decided once and switched on by everything downstream."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """The end of one attempt."""
+
+    OK = "ok"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    OVERLOADED = "overloaded"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    BAD_ITEM = "bad_item"
+    SHORT_REPLY = "short_reply"
+    AUTH = "auth"
+    CANCELLED = "cancelled"
+
+
+TRANSIENT = frozenset({Outcome.OVERLOADED, Outcome.TIMEOUT, Outcome.CONNECTION, Outcome.SHORT_REPLY})
+"""Ends that another try may mend, at the cost of one of the item's attempts."""
+
+REFUSED = frozenset({Outcome.AUTH, Outcome.QUOTA_EXHAUSTED})
+"""Ends that say nothing about the item: the key or the account is the matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens one request was billed for, as the server's `usage` says."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one attempt brought for one item."""
+
+    outcome: Outcome
+    output: bytes = b""
+    """JSON text of the output, when the outcome is ok."""
+    message: str = ""
+    """What went wrong, cleaned and capped, when it is not."""

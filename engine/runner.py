@@ -1,0 +1,276 @@
+"""One job from its start to its end: loads the items, runs the loop, says how it ended."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from .admission import Budget, Hold
+from .books import Books
+from .clock import Clock
+from .dials import Dials
+from .dispatch import Dispatcher
+from .errors import BatchtopError, UsageError
+from .exchange import Route
+from .job import JobSpec
+from .limits import LaneClosed
+from .loading import load
+from .output import OutputFiles
+from .sampler import SAMPLE_S, Sampler
+from .settings import Layer, Value, show
+from .snapshot import ACTIVE, JobRow, JobState, LaneState
+from .store import items, record
+from .store.items import Pages
+from .store.reader import read_job
+from .store.writer import Writer
+from .transport import Transport
+
+PAGE_ITEMS: Final = 1_000
+EXIT_OK, EXIT_FAILED_ITEMS, EXIT_STOPPED, EXIT_INTERRUPTED = 0, 1, 3, 130
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run of a job ended."""
+
+    state: JobState
+    reason: str
+    exit_code: int
+
+
+class Runner:
+    """Runs one job. Its wishes (`pause`, `drain`, ...) act at once and may come at any time."""
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        job: JobRow,
+        *,
+        live: Sequence[Layer],
+        routes: Sequence[Route],
+        writer: Writer,
+        transport: Transport,
+        clock: Clock,
+    ) -> None:
+        self.spec = spec
+        self.state = JobState.QUEUED
+        self._job = job.id
+        self._writer = writer
+        self._clock = clock
+        self._routes = routes
+        self._log = record.Log(writer, job.id)
+        self._dials = Dials(spec.layers, live)
+        self._sampler = Sampler(clock)
+        self._lane_states: dict[str, LaneState] = {}
+        self._hungry = asyncio.Event()
+        self._files = OutputFiles(spec.output.path or "", spec.output.failures or "")
+        books = Books(writer, job.id, spec.task, self._sampler)
+        self._loop = Dispatcher(
+            settings=self._dials.now.settings,
+            routes=routes,
+            transport=transport,
+            ledger=books,
+            price=books,
+            budget=Budget(job.cost or 0.0),
+            clock=clock,
+        )
+        self._apply_limits()
+
+    @property
+    def active(self) -> bool:
+        """Whether the job still runs, or waits to."""
+        return self.state in ACTIVE
+
+    async def run(self) -> End:
+        """Run the job until it has ended; what a person has to know of a failure is in the End, not raised."""
+        try:
+            await self._load()
+            end = await self._run_loop()
+        except BatchtopError as error:
+            end = End(JobState.STOPPED, str(error), error.exit_code)
+        except asyncio.CancelledError:
+            end = End(JobState.CANCELLED, "the engine was stopped", EXIT_INTERRUPTED)
+        except Exception as error:
+            await self._finish(End(JobState.STOPPED, f"internal error: {error!r}", EXIT_STOPPED))
+            raise
+        return await self._finish(end)
+
+    # ── wishes ──
+
+    def pause(self, reason: str) -> None:
+        """Send nothing more until `resume`; what is in flight is answered. Raises UsageError unless it is running."""
+        self._must_be(JobState.RUNNING)
+        self._loop.paused = True
+        self._enter(JobState.PAUSED, reason)
+
+    def resume(self) -> None:
+        """Go on after `pause`; raises UsageError unless it is paused."""
+        self._must_be(JobState.PAUSED)
+        self._loop.paused = False
+        self._enter(JobState.RUNNING)
+        self._loop.wake()
+
+    def _must_be(self, state: JobState) -> None:
+        if self.state is not state:
+            raise UsageError(f"{self.spec.name} is {self.state}, not {state}")
+
+    def drain(self, reason: str) -> None:
+        """Answer what is in flight, then end; the job can be run again."""
+        if self.active and self._loop.stop is None:
+            self._loop.stop = Hold("drain")
+            self._enter(JobState.DRAINING, reason)
+            self._loop.wake()
+
+    async def cancel(self, reason: str) -> None:
+        """Drop what is in flight and end; the job can be run again."""
+        if self.active:
+            self._loop.stop = Hold("cancel")
+            self._enter(JobState.DRAINING, reason)
+            await self._loop.cancel_in_flight()
+            self._loop.wake()
+
+    def change(self, values: Mapping[str, Value], *, who: str, origin: str) -> None:
+        """Obey other settings from now on, and record what changed."""
+        changed = self._dials.change(values, origin)
+        self._loop.settings = self._dials.now.settings
+        self._apply_limits()
+        self._loop.wake()
+        at = self._clock.wall()
+        for key, (old, new) in changed.items():
+            self._log.change(at, who, key, old, new)
+            self._log.event(at, "info", f"{key} {show(key, old)} → {show(key, new)} ({origin})")
+        self._save_dials()
+
+    # ── the run ──
+
+    async def _load(self) -> None:
+        self._enter(JobState.LOADING)
+        self._save_dials()
+        loaded = await load(self.spec, self._job, self._writer, unwanted=lambda: self._loop.stop is not None)
+        if loaded:
+            self._tell(f"input: {loaded.total:,} items, {loaded.pending:,} to do")
+            if loaded.changed or loaded.removed:
+                self._tell(f"since the last run: {loaded.changed:,} changed, {loaded.removed:,} removed")
+        if retried := await self._writer.run(lambda db: items.retry_transient(db, self._job)):
+            self._tell(f"trying {retried:,} items again that failed for a passing cause")
+
+    async def _run_loop(self) -> End:
+        if self._loop.stop is None:
+            await self._open_output()
+            self._enter(JobState.RUNNING)
+            self._log.started(self._clock.wall())
+            async with Pages(self._writer.path, self._job) as pages:
+                feeding = asyncio.create_task(self._feed(pages))
+                sampling = asyncio.create_task(self._sample_for_ever())
+                try:
+                    await self._loop.run(self._want_items)
+                finally:
+                    await _stopped(feeding, sampling)
+        return await self._end()
+
+    async def _open_output(self) -> None:
+        seq, size = await self._writer.run(lambda db: record.output_position(db, self._job))
+        await asyncio.to_thread(self._files.open, self._writer.path, self._job, seq=seq, size=size)
+        self._writer.attach(self._job, self._files, self._loop.wake)
+        await self._writer.flush()
+
+    def _want_items(self) -> None:
+        settings = self._loop.settings
+        if self._loop.batcher.fresh < max(PAGE_ITEMS, 2 * settings.batch_size * settings.concurrency):
+            self._hungry.set()
+
+    async def _feed(self, pages: Pages) -> None:
+        while page := await pages.next(PAGE_ITEMS):
+            self._loop.batcher.add(page, self._clock.now())
+            self._loop.wake()
+            self._hungry.clear()
+            self._want_items()
+            await self._hungry.wait()
+        self._loop.batcher.close()
+        self._loop.wake()
+
+    async def _end(self) -> End:
+        row = await self._writer.run(lambda db: read_job(db, self.spec.name))
+        assert row is not None, "a running job has a row"  # noqa: S101
+        match self._loop.stop:
+            case LaneClosed() as closed:
+                return End(JobState.STOPPED, str(closed), closed.exit_code)
+            case Hold("budget"):
+                spent = f"${row.cost or 0:.4f} spent"
+                return End(
+                    JobState.STOPPED, f"the budget is used up: {spent}, the next batch may exceed it", EXIT_STOPPED
+                )
+            case Hold("output"):
+                return End(JobState.STOPPED, f"the output can't be written: {self._files.failure}", EXIT_STOPPED)
+            case Hold(wish) if row.left:
+                state = JobState.CANCELLED if wish == "cancel" else JobState.DRAINED
+                return End(state, f"{row.left:,} items left; run the job again to continue", EXIT_INTERRUPTED)
+            case _:
+                return End(JobState.FINISHED, "", EXIT_FAILED_ITEMS if row.failed else EXIT_OK)
+
+    async def _finish(self, end: End) -> End:
+        """Commit the last of it; an engine that can't write any more says so by its own error."""
+        with suppress(BatchtopError):
+            self._take_sample()
+            await self._writer.detach(self._job)
+            self._files.close()
+            self._enter(end.state, end.reason, end.exit_code)
+            self._log.ended(self._clock.wall())
+            await self._writer.flush()
+        return end
+
+    # ── the books ──
+
+    def _apply_limits(self) -> None:
+        settings = self._dials.now.settings
+        for route in self._routes:
+            route.lane.configure(rpm=settings.rpm, tpm=settings.tpm)
+
+    def _save_dials(self) -> None:
+        record.save_dials(self._writer, self._job, self._dials.now, self._dials.live)
+
+    def _enter(self, state: JobState, reason: str = "", exit_code: int | None = None) -> None:
+        self.state = state
+        self._log.state(state, reason, exit_code)
+        self._tell(f"{state}{': ' if reason else ''}{reason}", "error" if state is JobState.STOPPED else "info")
+
+    def _tell(self, message: str, level: str = "info") -> None:
+        self._log.event(self._clock.wall(), level, message)
+
+    async def _sample_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(SAMPLE_S)
+            self._take_sample()
+            if (self._files.failure or self._writer.failure) and self._loop.stop is None:
+                self._loop.stop = Hold("output")
+                self._loop.wake()
+
+    def _take_sample(self) -> None:
+        self._log.sample(
+            self._sampler.sample(
+                in_flight=self._loop.in_flight,
+                target=self._loop.settings.concurrency,
+                backlog=self._writer.backlog,
+            )
+        )
+        for route in self._routes:
+            self._record_lane(route.lane.state(self._clock.wall()))
+
+    def _record_lane(self, lane: LaneState) -> None:
+        before = self._lane_states.get(lane.name)
+        self._lane_states[lane.name] = lane
+        if before != lane:
+            self._log.lane(lane)
+        if before and before.state != lane.state:
+            level = "info" if lane.state == "open" else "warn"
+            self._tell(f"{lane.name} is {lane.state}{': ' if lane.reason else ''}{lane.reason}", level)
+
+
+async def _stopped(*tasks: asyncio.Task[None]) -> None:
+    """End helpers of the loop; an error of theirs is raised, being cancelled is none."""
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result

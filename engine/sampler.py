@@ -1,0 +1,43 @@
+"""Once a second: what a job did since the last sample, and what its engine uses of the machine."""
+
+import psutil
+
+from .clock import Clock
+from .metrics import Tally
+from .snapshot import Sample
+
+SAMPLE_S = 1.0
+
+
+class Sampler:
+    """Turns the tally of a span into a Sample; one for each running job."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # the first call only sets the mark that the next one measures from
+        self._begun = clock.now()
+        self.tally = Tally()
+
+    def sample(self, *, in_flight: int, target: int, backlog: int) -> Sample:
+        """Return what happened since the last call, and begin a new span."""
+        tally, self.tally = self.tally, Tally()
+        now = self._clock.now()
+        begun, self._begun = self._begun, now
+        return Sample(
+            at=self._clock.wall(),
+            span_s=now - begun,
+            items=tally.items,
+            failed=tally.failed,
+            requests=tally.requests,
+            errors=tally.errors,
+            latency=tally.latency,
+            in_flight=in_flight,
+            target=target,
+            tokens_in=tally.tokens_in,
+            tokens_out=tally.tokens_out,
+            cost=tally.cost,
+            backlog=backlog,
+            rss_mb=self._process.memory_info().rss / 1e6,
+            cpu=self._process.cpu_percent() / 100,
+        )

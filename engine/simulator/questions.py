@@ -1,0 +1,123 @@
+"""What a client asks: request bodies decoded and checked."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from .answers import tokens_in
+from .behaviour import MAX_DIMENSIONS
+from .refusal import bad_request
+
+MAX_INPUTS = 2048
+"""Inputs one embeddings request may hold, OpenAI's limit."""
+
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Part(msgspec.Struct):
+    """A piece of a message's content; only its text counts here."""
+
+    type: str = "text"
+    text: str = ""
+
+
+class Message(msgspec.Struct):
+    """One turn of a conversation."""
+
+    role: str
+    content: str | list[Part] | None = None
+
+    def text(self) -> str:
+        """Return all that is said in it."""
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class Chat(msgspec.Struct):
+    """A body of /v1/chat/completions."""
+
+    model: str
+    messages: Annotated[list[Message], msgspec.Meta(min_length=1)]
+    max_tokens: _Count | None = None
+    max_completion_tokens: _Count | None = None
+    stream: bool = False
+
+    def subjects(self) -> list[str]:
+        """Return the text that tells this request from the job's others: what the user said last."""
+        return [next((each.text() for each in reversed(self.messages) if each.role == "user"), "")]
+
+    def texts(self) -> list[str]:
+        """Return what each context has to hold."""
+        return ["\n".join(message.text() for message in self.messages)]
+
+    def weight(self) -> int:
+        """Return how many inputs slow the answer down; a prompt doesn't."""
+        return 0
+
+    def check(self) -> None:
+        """Raise RefusedError for what a valid body may still not ask."""
+        if self.stream:
+            raise bad_request("This server answers in one piece: leave `stream` out.", param="stream")
+
+
+class Embeddings(msgspec.Struct):
+    """A body of /v1/embeddings."""
+
+    model: str
+    input: str | list[str]
+    dimensions: Annotated[int, msgspec.Meta(ge=1, le=MAX_DIMENSIONS)] | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+
+    def subjects(self) -> list[str]:
+        """Return the inputs, in order."""
+        return [self.input] if isinstance(self.input, str) else self.input
+
+    def texts(self) -> list[str]:
+        """Return what each context has to hold."""
+        return self.subjects()
+
+    def weight(self) -> int:
+        """Return how many inputs slow the answer down."""
+        return len(self.subjects())
+
+    def check(self) -> None:
+        """Raise RefusedError for what a valid body may still not ask."""
+        inputs = self.subjects()
+        if len(inputs) > MAX_INPUTS:
+            message = f"`input` holds {len(inputs)} texts; at most {MAX_INPUTS} go in one request."
+            raise bad_request(message, param="input", code="array_above_max_length")
+        empty = next((number for number, text in enumerate(inputs) if not text), None)
+        if not inputs or empty is not None:
+            where = "`input`" if isinstance(self.input, str) or not inputs else f"`input[{empty}]`"
+            raise bad_request(f"{where} is empty.", param="input")
+
+
+Question = Chat | Embeddings
+
+_DECODERS: dict[str, msgspec.json.Decoder[Chat] | msgspec.json.Decoder[Embeddings]] = {
+    "/v1/chat/completions": msgspec.json.Decoder(Chat),
+    "/v1/embeddings": msgspec.json.Decoder(Embeddings),
+}
+
+ENDPOINTS = frozenset(_DECODERS)
+"""Paths that take a question."""
+
+
+def decode(path: str, body: bytes) -> Question:
+    """Return the question a body holds; raises RefusedError where it holds none."""
+    try:
+        return _DECODERS[path].decode(body)
+    except msgspec.ValidationError as error:
+        raise bad_request(f"The body does not fit {path}: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise bad_request(f"The body is not JSON: {error}.") from error
+
+
+def check_context(question: Question, limit: int) -> None:
+    """Raise RefusedError for a prompt or an input longer than the model's context (0: no limit)."""
+    longest = max(map(tokens_in, question.texts())) if limit else 0
+    if longest > limit:
+        message = f"The context holds {limit} tokens, and this is about {longest}. Make it shorter."
+        param = "messages" if isinstance(question, Chat) else "input"
+        raise bad_request(message, param=param, code="context_length_exceeded")

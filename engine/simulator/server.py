@@ -1,0 +1,124 @@
+"""The simulated provider's sockets: HTTP in, decisions out, each after its latency."""
+
+import asyncio
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+from ..clock import Clock, LoopClock
+from ..errors import UsageError
+from .behaviour import Behaviour
+from .log import Arrival, ArrivalLog
+from .provider import Incoming, Provider
+
+_BACKLOG = 4096
+_GRACE_S = 0.01
+"""What answers on their way out get when the provider closes; those still waiting for their latency are dropped."""
+
+
+class Simulator:
+    """An OpenAI-compatible HTTP server in this event loop: `async with Simulator(Behaviour(...)) as provider`.
+
+    Port 0 takes a free one. `arrivals` holds every request in order of arrival, unless `keep_arrivals` is off; `log`
+    is a file that gets them too, as JSON lines in the order in which they ended.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        log: Path | None = None,
+        keep_arrivals: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        self._provider = Provider(behaviour or Behaviour())
+        self._host = host
+        self._port = port
+        self._log = ArrivalLog(log, keep=keep_arrivals)
+        self._clock = clock or LoopClock()
+
+    @property
+    def base_url(self) -> str:
+        """What clients take for the API's address, `/v1` included."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}/v1"
+
+    @property
+    def arrivals(self) -> list[Arrival]:
+        """Every request so far; the last ones may still be waiting for their answer."""
+        return self._log.arrivals
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it behaves; assign another to change it for the requests that come from now on."""
+        return self._provider.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._provider.behaviour = behaviour
+
+    async def __aenter__(self) -> Self:
+        self._http = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        self._log.open()
+        try:
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._http, self._host, self._port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            self._log.close()
+            message = f"simulator: can't listen on {self._host}:{self._port}: {error.strerror}; choose another port"
+            raise UsageError(message) from error
+        self._port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listener.close()
+        self._http.pre_shutdown()
+        await self._http.shutdown(_GRACE_S)
+        self._log.close()
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        arrival = self._log.begin(at=self._clock.wall(), path=request.path, key=key)
+        try:
+            # `request.read` would refuse bodies over 1 MiB, and 2,048 inputs are more.
+            body = await request.content.read()
+            incoming = Incoming(request.method, request.path, key, body, self._clock.now(), arrival.at)
+            decision = self._provider.decide(incoming)
+            self._log.describe(arrival, decision.subjects)
+            if decision.delay_s:
+                await self._clock.sleep(decision.delay_s)
+            arrival.status = decision.status
+        finally:
+            # Runs as well when the client hangs up, which cancels this handler: its status stays 0.
+            self._log.end(arrival)
+        return web.Response(status=decision.status, body=decision.body, headers=decision.headers)
+
+
+async def serve(
+    behaviour: Behaviour,
+    *,
+    host: str = "127.0.0.1",
+    port: int,
+    log: Path | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Run a provider by itself until cancelled; `on_ready` is told its base URL once it answers."""
+    _allow_many_connections()
+    async with Simulator(behaviour, host=host, port=port, log=log, keep_arrivals=False) as provider:
+        if on_ready is not None:
+            on_ready(provider.base_url)
+        await asyncio.Event().wait()
+
+
+def _allow_many_connections() -> None:
+    """Raise this process's limit of open files as far as it may: each connection is one, and 256 is a common limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,155 @@
+"""What a job looks like at one moment: frozen, read from the database, shown by every screen and command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .histogram import Histogram
+from .settings import Resolved, Value
+
+
+class JobState(StrEnum):
+    """Where a job stands; `ACTIVE` states belong to a live engine, the others are resumable or finished."""
+
+    QUEUED = "queued"
+    LOADING = "loading"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DRAINING = "draining"
+    FINISHED = "finished"
+    DRAINED = "drained"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
+
+
+ACTIVE = frozenset({JobState.QUEUED, JobState.LOADING, JobState.RUNNING, JobState.PAUSED, JobState.DRAINING})
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """One job's totals; times are seconds since the epoch, `cost` is USD or None where no price is known."""
+
+    id: int
+    name: str
+    state: JobState
+    reason: str
+    """Why it is in this state, for people; empty when there is nothing to say."""
+    exit_code: int | None
+    total: int
+    done: int
+    failed: int
+    requests: int
+    errors: Mapping[str, int]
+    """Attempts that ended badly, by outcome."""
+    tokens_in: int
+    tokens_out: int
+    cost: float | None
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    active_s: float
+    """Seconds spent running, over all its runs."""
+    task: str
+    model: str
+    url: str
+    input: str
+    output: str
+
+    @property
+    def left(self) -> int:
+        """Items neither done nor failed."""
+        return self.total - self.done - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What happened in one span of time, about a second long."""
+
+    at: float
+    """When the span ended, seconds since the epoch."""
+    span_s: float
+    items: int
+    failed: int
+    requests: int
+    errors: Mapping[str, int]
+    latency: Histogram
+    in_flight: int
+    """Batches in flight at the end of the span."""
+    target: int
+    """The concurrency wanted."""
+    tokens_in: int
+    tokens_out: int
+    cost: float
+    backlog: int
+    """Results waiting for their commit."""
+    rss_mb: float
+    cpu: float
+    """Share of one core the engine used, 0 to 1 and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """One provider + model + key: what it allows, what was used of it, and whether it may be used now."""
+
+    name: str
+    state: str = "open"
+    """`open`, `cooling` (after a 429), `broken` (breaker open) or `refused` (the key is no good)."""
+    reason: str = ""
+    rpm_limit: int = 0
+    """Requests a minute, 0 where unknown."""
+    rpm_used: int = 0
+    """Requests sent in the last 60 s."""
+    tpm_limit: int = 0
+    tpm_used: int = 0
+    limit_source: str = ""
+    """Where the limits come from: `job`, `server` or nothing."""
+    hits_429: int = 0
+    reset_at: float | None = None
+    """When a cooldown ends or the server's window resets, seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log."""
+
+    id: int
+    at: float
+    level: str
+    """`info`, `warn` or `error`."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting changed while the job ran."""
+
+    at: float
+    who: str
+    key: str
+    old: Value
+    new: Value
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """The engine that owns the workspace, if one does; `heartbeat_at` is younger than a second while it is well."""
+
+    pid: int
+    started_at: float
+    heartbeat_at: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """One job and all that a screen shows of it, read at `taken_at` in one transaction."""
+
+    taken_at: float
+    job: JobRow
+    dials: Resolved
+    """The settings in force and where each value comes from."""
+    samples: tuple[Sample, ...] = ()
+    """Oldest first, at most the window asked for."""
+    lanes: tuple[LaneState, ...] = ()
+    events: tuple[Event, ...] = ()
+    changes: tuple[Change, ...] = ()
+    engine: EngineRow | None = None

@@ -1,0 +1,1 @@
+"""The workspace: one SQLite file, one writer, any number of readers. The only place that knows SQL."""

@@ -1,0 +1,142 @@
+"""The items of a job: loaded in bulk, compared with what an earlier load saw, paged back by key."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import aiosqlite
+import msgspec
+
+from ..errors import InputError
+from ..item import Item
+from ..outcome import TRANSIENT
+from ..source.row import Row
+from .migrations import BUSY_TIMEOUT_S
+
+CHUNK_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the input holds after a load, and how it differs from the load before."""
+
+    total: int
+    pending: int
+    changed: int = 0
+    """Items done or failed before whose content, or what makes their answer, is another now."""
+    removed: int = 0
+    """Items that are in the input no longer."""
+
+
+def stamp(db: sqlite3.Connection, job: int) -> str:
+    """Return the stamp of the input that was loaded last, empty when none was."""
+    return str(db.execute("SELECT stamp FROM jobs WHERE id = ?", (job,)).fetchone()[0])
+
+
+def begin_load(db: sqlite3.Connection, job: int) -> int:
+    """Count a load begun and return its number; the stamp is gone until `finish_load` writes the new one."""
+    return int(
+        db.execute("UPDATE jobs SET load = load + 1, stamp = '' WHERE id = ? RETURNING load", (job,)).fetchone()[0]
+    )
+
+
+def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row]) -> int:
+    """Store the next rows of the input and return how many they were, 0 at its end.
+
+    A row whose content changed is pending again, an unchanged one stays as it is. Raises InputError at a second row of
+    the same id.
+    """
+    chunk = [(job, row.key, row.line, row.digest, row.payload, load) for row in islice(rows, CHUNK_ROWS)]
+    before = db.total_changes
+    db.executemany(
+        """INSERT INTO items (job, key, line, digest, payload, load) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (job, key) DO UPDATE SET line = excluded.line, load = excluded.load, payload = excluded.payload,
+        digest = excluded.digest, status = CASE digest WHEN excluded.digest THEN status ELSE 'pending' END
+        WHERE load < excluded.load""",
+        chunk,
+    )
+    if db.total_changes - before < len(chunk):
+        raise _twice(db, job, chunk)
+    return len(chunk)
+
+
+def _twice(db: sqlite3.Connection, job: int, chunk: list[tuple[int, str, int, bytes, bytes, int]]) -> InputError:
+    for _, key, line, *_ in chunk:
+        (first,) = db.execute("SELECT line FROM items WHERE job = ? AND key = ?", (job, key)).fetchone()
+        if first != line:
+            return InputError(f"line {line}: the id {key} was used before, on line {first}; ids have to differ")
+    return InputError("two rows have the same id; ids have to differ")
+
+
+def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> Loaded:
+    """Settle what a load means for the results of earlier ones, and keep its stamp."""
+    changed, removed = _compare(db, job, load) if load > 1 else (0, 0)
+    counts = dict(db.execute("SELECT status, count(*) FROM items WHERE job = ? GROUP BY status", (job,)).fetchall())
+    total = sum(counts.values()) - counts.get("removed", 0)
+    db.execute(
+        "UPDATE jobs SET stamp = ?, total = ?, done = ?, failed = ? WHERE id = ?",
+        (new_stamp, total, counts.get("done", 0), counts.get("failed", 0), job),
+    )
+    return Loaded(total, counts.get("pending", 0), changed, removed)
+
+
+def _compare(db: sqlite3.Connection, job: int, load: int) -> tuple[int, int]:
+    removed = db.execute(
+        "UPDATE items SET status = 'removed' WHERE job = ? AND load < ? AND status <> 'removed'", (job, load)
+    ).rowcount
+    db.execute("UPDATE items SET status = 'pending' WHERE job = ? AND load = ? AND status = 'removed'", (job, load))
+    gone = "DELETE FROM results WHERE job = ?1 AND item IN (SELECT row FROM items WHERE job = ?1 AND status = ?2)"
+    changed = db.execute(gone, (job, "pending")).rowcount
+    if db.execute(gone, (job, "removed")).rowcount or changed:
+        rewrite_output(db, job)
+    return changed, removed
+
+
+def rewrite_output(db: sqlite3.Connection, job: int) -> None:
+    """Have the output file written anew: it holds lines that are no longer so."""
+    db.execute("UPDATE jobs SET output_seq = 0, output_bytes = 0 WHERE id = ?", (job,))
+
+
+def retry_transient(db: sqlite3.Connection, job: int) -> int:
+    """Make the items pending again that failed for a cause that passes, and return how many they are."""
+    marks = ", ".join("?" * len(TRANSIENT))
+    failed = f"SELECT item FROM results WHERE job = ? AND outcome <> 'ok' AND outcome IN ({marks})"
+    values = (job, *sorted(TRANSIENT))
+    count = db.execute(f"UPDATE items SET status = 'pending' WHERE row IN ({failed})", values).rowcount
+    db.execute(f"DELETE FROM results WHERE item IN ({failed})", values)
+    db.execute("UPDATE jobs SET failed = failed - ? WHERE id = ?", (count, job))
+    return count
+
+
+class Pages:
+    """Pending items of one job, page by page in the order of their rows, on a connection that only reads."""
+
+    def __init__(self, path: Path, job: int) -> None:
+        self._uri = f"{path.absolute().as_uri()}?mode=ro"
+        self._job = job
+        self._after = 0
+
+    async def __aenter__(self) -> Self:
+        self._db = await aiosqlite.connect(self._uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._db.close()
+
+    async def next(self, limit: int) -> list[Item]:
+        """Return the following items, none at the end."""
+        rows = await self._db.execute_fetchall(
+            """SELECT row, key, payload FROM items WHERE job = ? AND status = 'pending' AND row > ?
+            ORDER BY row LIMIT ?""",
+            (self._job, self._after, limit),
+        )
+        items = [Item(row, key, _decode(payload)) for row, key, payload in rows]
+        if items:
+            self._after = items[-1].row
+        return items
+
+
+_decode = msgspec.json.Decoder(dict[str, object]).decode

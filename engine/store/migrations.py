@@ -1,0 +1,199 @@
+"""The tables of a workspace, as an ordered list of steps; a file made by an older version moves forward by itself."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import WorkspaceError
+
+BUSY_TIMEOUT_S = 10.0
+
+_TABLES = """
+-- One row a job, known by its name; totals are kept by the writer in the transaction of the results they count.
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL,                     -- the job file as JSON; holds names of key variables, never keys
+    state TEXT NOT NULL,                    -- queued loading running paused draining finished drained cancelled stopped
+    reason TEXT NOT NULL DEFAULT '',
+    exit_code INTEGER,
+    total INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    requests INTEGER NOT NULL DEFAULT 0,
+    errors TEXT NOT NULL DEFAULT '{}',      -- attempts that ended badly, by outcome, JSON
+    tokens_in INTEGER NOT NULL DEFAULT 0,
+    tokens_out INTEGER NOT NULL DEFAULT 0,
+    cost REAL,                              -- USD; NULL where no price is known
+    created_at REAL NOT NULL,               -- this and every other time: seconds since the epoch
+    started_at REAL,
+    ended_at REAL,
+    active_s REAL NOT NULL DEFAULT 0,
+    stamp TEXT NOT NULL DEFAULT '',         -- of the input and what makes the answer, when it was last loaded
+    load INTEGER NOT NULL DEFAULT 0,        -- how often the input was loaded
+    output_seq INTEGER NOT NULL DEFAULT 0,  -- the last result in the output file
+    output_bytes INTEGER NOT NULL DEFAULT -1 -- how long that file is then; -1: this job has not touched it
+) STRICT;
+
+-- The settings in force, and where each value comes from.
+CREATE TABLE dials (
+    job INTEGER NOT NULL REFERENCES jobs,
+    key TEXT NOT NULL,
+    value REAL NOT NULL,
+    origin TEXT NOT NULL,
+    live INTEGER NOT NULL,                  -- 1: changed while running; survives a resume
+    PRIMARY KEY (job, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE items (
+    row INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES jobs,
+    key TEXT NOT NULL,                      -- its id as JSON text
+    line INTEGER NOT NULL,                  -- where it stands in the input
+    digest BLOB NOT NULL,                   -- of its content and what makes its answer
+    payload BLOB NOT NULL,                  -- its fields as JSON
+    load INTEGER NOT NULL,                  -- the load that saw it last
+    status TEXT NOT NULL DEFAULT 'pending'  -- pending done failed removed
+) STRICT;
+CREATE UNIQUE INDEX items_by_key ON items (job, key);
+CREATE INDEX items_pending ON items (job, row) WHERE status = 'pending';
+
+-- One row an item that is done or failed, in the order of the commits.
+CREATE TABLE results (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    job INTEGER NOT NULL REFERENCES jobs,
+    item INTEGER NOT NULL UNIQUE REFERENCES items,
+    outcome TEXT NOT NULL,
+    output BLOB,                            -- JSON, when the outcome is ok
+    message TEXT,                           -- what went wrong, when it is not
+    attempts INTEGER NOT NULL,
+    latency_ms REAL NOT NULL,
+    at REAL NOT NULL
+) STRICT;
+CREATE INDEX results_by_job ON results (job, seq);
+CREATE INDEX results_failed ON results (job, outcome) WHERE outcome <> 'ok';
+
+-- What happened in each second.
+CREATE TABLE samples (
+    job INTEGER NOT NULL REFERENCES jobs,
+    at REAL NOT NULL,
+    span_s REAL NOT NULL,
+    items INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    errors TEXT NOT NULL,
+    latency BLOB NOT NULL,                  -- histogram of ms, MessagePack: bucket -> count; bucket b ends at 1.02^b
+    in_flight INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    cost REAL NOT NULL,
+    backlog INTEGER NOT NULL,
+    rss_mb REAL NOT NULL,
+    cpu REAL NOT NULL,
+    PRIMARY KEY (job, at)
+) STRICT, WITHOUT ROWID;
+
+-- The latest state of what a server limits.
+CREATE TABLE lanes (
+    job INTEGER NOT NULL REFERENCES jobs,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,                    -- JSON
+    PRIMARY KEY (job, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES jobs,
+    at REAL NOT NULL,
+    level TEXT NOT NULL,                    -- info warn error
+    message TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_by_job ON events (job, id);
+
+-- Every change of a setting while the job ran.
+CREATE TABLE changes (
+    id INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES jobs,
+    at REAL NOT NULL,
+    who TEXT NOT NULL,
+    key TEXT NOT NULL,
+    old REAL NOT NULL,
+    new REAL NOT NULL
+) STRICT;
+CREATE INDEX changes_by_job ON changes (job, id);
+
+-- What somebody asks of the engine; answered in the same row.
+CREATE TABLE commands (
+    id INTEGER PRIMARY KEY,
+    job TEXT NOT NULL,
+    verb TEXT NOT NULL,                     -- run set preset pause resume drain cancel
+    args TEXT NOT NULL,                     -- JSON
+    who TEXT NOT NULL,
+    at REAL NOT NULL,
+    state TEXT NOT NULL DEFAULT 'new',      -- new applied refused
+    answer TEXT NOT NULL DEFAULT '',
+    exit_code INTEGER,
+    answered_at REAL
+) STRICT;
+CREATE INDEX commands_new ON commands (id) WHERE state = 'new';
+
+-- The engine that owns this workspace, while one does.
+CREATE TABLE engine (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    pid INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    heartbeat_at REAL NOT NULL
+) STRICT;
+"""
+
+
+def _create_tables(db: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";\n"):
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_tables,)
+"""Each step moves the file from the version of its index to the next."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a workspace to write, made or moved forward to this version's tables.
+
+    Raises WorkspaceError when the file is no workspace, can't be opened, or is of a newer version.
+    """
+    try:
+        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        _migrate(db, path)
+    except sqlite3.Error as error:
+        raise WorkspaceError(f"{path}: cannot be used as a workspace ({error})") from error
+    return db
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    if _version(db) == len(STEPS):
+        return
+    db.execute("BEGIN IMMEDIATE")  # two processes may meet here: the second finds the work done
+    try:
+        version = _version(db)
+        _check(db, path, version)
+        for step in STEPS[version:]:
+            step(db)
+        db.execute(f"PRAGMA user_version = {len(STEPS)}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check(db: sqlite3.Connection, path: Path, version: int) -> None:
+    if version > len(STEPS):
+        raise WorkspaceError(f"{path}: was written by a newer batchtop (tables of version {version}); update batchtop")
+    if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+        raise WorkspaceError(f"{path}: is an SQLite file, but no batchtop workspace; choose another with --db")

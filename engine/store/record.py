@@ -1,0 +1,138 @@
+"""What the engine writes down about a job: its row, its settings, its samples, its log."""
+
+import sqlite3
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from ..job import JobSpec, is_priced
+from ..settings import DIALS, Layer, Resolved, Value
+from ..snapshot import JobRow, JobState, LaneState, Sample
+from .reader import as_value, read_job
+from .writer import Writer
+
+
+def register(
+    db: sqlite3.Connection, spec: JobSpec, at: float, wishes: Collection[str]
+) -> tuple[JobRow, tuple[Layer, ...]]:
+    """Make the job's row, or bring the row of that name up to date; return it and its live changes.
+
+    Live changes of the settings in `wishes` are forgotten: the person has said anew what they should be.
+    """
+    text = msgspec.json.encode(spec).decode()
+    (job,) = db.execute(
+        """INSERT INTO jobs (name, spec, state, created_at, cost) VALUES (?1, ?2, 'queued', ?3, ?4)
+        ON CONFLICT (name) DO UPDATE SET
+        output_bytes = CASE WHEN spec ->> '$.output.path' IS ?2 ->> '$.output.path' THEN output_bytes ELSE -1 END,
+        output_seq = CASE WHEN spec ->> '$.output.path' IS ?2 ->> '$.output.path' THEN output_seq ELSE 0 END,
+        spec = ?2, state = 'queued', reason = '', exit_code = NULL, ended_at = NULL, cost = coalesce(cost, ?4)
+        RETURNING id""",
+        (spec.name, text, at, 0.0 if is_priced(spec.task) else None),
+    ).fetchone()
+    db.executemany("UPDATE dials SET live = 0 WHERE job = ? AND key = ?", ((job, key) for key in wishes))
+    rows = db.execute("SELECT key, value, origin FROM dials WHERE job = ? AND live = 1", (job,)).fetchall()
+    live = tuple(Layer(origin, {key: as_value(key, value)}) for key, value, origin in rows if key in DIALS)
+    row = read_job(db, spec.name)
+    assert row is not None, "the row was written a moment ago"  # noqa: S101
+    return row, live
+
+
+def interrupted(db: sqlite3.Connection) -> tuple[JobSpec, ...]:
+    """Return the jobs an engine left in the middle, and write that it did."""
+    rows = db.execute(
+        """UPDATE jobs SET state = 'stopped', reason = 'its engine died; run the job again to continue', exit_code = 3
+        WHERE state IN ('queued', 'loading', 'running', 'paused', 'draining') RETURNING spec"""
+    ).fetchall()
+    return tuple(msgspec.json.decode(spec, type=JobSpec) for (spec,) in rows)
+
+
+def output_position(db: sqlite3.Connection, job: int) -> tuple[int, int]:
+    """Return the last result in the output file and how long the file is then; -1 when it was never written."""
+    seq, size = db.execute("SELECT output_seq, output_bytes FROM jobs WHERE id = ?", (job,)).fetchone()
+    return seq, size
+
+
+def save_dials(writer: Writer, job: int, dials: Resolved, live: Collection[str]) -> None:
+    """Write the settings in force; `live` names those that a change made."""
+    for key, origin in dials.origins.items():
+        writer.do(
+            """INSERT INTO dials (job, key, value, origin, live) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (job, key) DO UPDATE
+            SET value = excluded.value, origin = excluded.origin, live = excluded.live""",
+            (job, key, getattr(dials.settings, key), origin, key in live),
+        )
+
+
+class Log:
+    """Writes one job's story through the writer, in its next group."""
+
+    def __init__(self, writer: Writer, job: int) -> None:
+        self._writer = writer
+        self._job = job
+
+    def state(self, state: JobState, reason: str = "", exit_code: int | None = None) -> None:
+        """Write where the job stands, and why."""
+        self._writer.do(
+            "UPDATE jobs SET state = ?, reason = ?, exit_code = ? WHERE id = ?",
+            (state.value, reason, exit_code, self._job),
+        )
+
+    def started(self, at: float) -> None:
+        """Write when the job began to run; the first time stays."""
+        self._writer.do("UPDATE jobs SET started_at = coalesce(started_at, ?) WHERE id = ?", (at, self._job))
+
+    def ended(self, at: float) -> None:
+        """Write when it stopped running."""
+        self._writer.do("UPDATE jobs SET ended_at = ? WHERE id = ?", (at, self._job))
+
+    def event(self, at: float, level: str, message: str) -> None:
+        """Write a line of the log."""
+        self._writer.do(
+            "INSERT INTO events (job, at, level, message) VALUES (?, ?, ?, ?)", (self._job, at, level, message)
+        )
+
+    def change(self, at: float, who: str, key: str, old: Value, new: Value) -> None:
+        """Write that a setting was changed."""
+        self._writer.do(
+            "INSERT INTO changes (job, at, who, key, old, new) VALUES (?, ?, ?, ?, ?, ?)",
+            (self._job, at, who, key, old, new),
+        )
+
+    def sample(self, sample: Sample) -> None:
+        """Write what one span of time brought, and add it to the time the job ran."""
+        self._writer.do(
+            "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._job, *_sample_values(sample)),
+        )
+        self._writer.do("UPDATE jobs SET active_s = active_s + ? WHERE id = ?", (sample.span_s, self._job))
+
+    def lane(self, lane: LaneState) -> None:
+        """Write how a lane stands."""
+        self._writer.do(
+            "INSERT OR REPLACE INTO lanes (job, name, state) VALUES (?, ?, ?)",
+            (self._job, lane.name, msgspec.json.encode(lane).decode()),
+        )
+
+
+def _sample_values(sample: Sample) -> tuple[object, ...]:
+    return (
+        sample.at,
+        sample.span_s,
+        sample.items,
+        sample.failed,
+        sample.requests,
+        _counts(sample.errors),
+        sample.latency.encode(),
+        sample.in_flight,
+        sample.target,
+        sample.tokens_in,
+        sample.tokens_out,
+        sample.cost,
+        sample.backlog,
+        sample.rss_mb,
+        sample.cpu,
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return msgspec.json.encode(dict(counts)).decode()

@@ -1,0 +1,250 @@
+"""The one writer of a workspace: everything waits here for the next group commit, on a thread of its own.
+
+Work for the database is handed over as whole transactions, one hop to the thread each. A statement-by-statement bridge
+makes four hops a group, and beside a saturated event loop each of them waits for the interpreter lock.
+"""
+
+import asyncio
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+
+import msgspec
+
+from ..errors import WorkspaceError
+from ..metrics import Tally
+from ..outcome import Outcome
+from ..settle import Settled
+from .migrations import connect
+
+T = TypeVar("T")
+
+GROUP_ROWS = 500
+GROUP_S = 0.1
+BACKLOG_LIMIT = 4 * GROUP_ROWS
+"""Results that may wait for their commit before sending is held back: a loop that never rests starves the thread."""
+
+
+class Sink(Protocol):
+    """Where a job's results go once they are committed; called on the writer's thread."""
+
+    def append(self, settled: Sequence[Settled], last_seq: int) -> None:
+        """Take results in the order of their commit; `last_seq` is the number of the last. Never raises."""
+        ...
+
+    def position(self) -> tuple[int, int] | None:
+        """Return the last result written and the length of the file then, when that changed since the last call."""
+        ...
+
+
+class Writer:
+    """Owns the connection that writes; one in a process, and one process a workspace."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.failure: WorkspaceError | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batchtop-writer")
+        self._results: list[tuple[int, Settled]] = []
+        self._committing = 0
+        self._tallies: defaultdict[int, Tally] = defaultdict(Tally)
+        self._statements: list[tuple[str, Sequence[object]]] = []
+        self._sinks: dict[int, Sink] = {}
+        self._wanted = asyncio.Event()
+        self._full = asyncio.Event()
+        self._closing = False
+        self._listeners: dict[int, Callable[[], None]] = {}
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        try:
+            self._db = await loop.run_in_executor(self._thread, connect, self.path)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+        self._group_task = asyncio.create_task(self._commit_groups(), name="batchtop-writer")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing = True
+        self._wanted.set()
+        self._full.set()
+        await self._group_task
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
+        self._thread.shutdown(wait=False)
+
+    @property
+    def backlog(self) -> int:
+        """Results that wait for their commit."""
+        return len(self._results) + self._committing
+
+    def put(self, job: int, settled: Settled) -> None:
+        """Take a result for the next group."""
+        self._results.append((job, settled))
+        self._wanted.set()
+        if len(self._results) >= GROUP_ROWS:
+            self._full.set()
+
+    def tally(self, job: int) -> Tally:
+        """Return the counters that the next group adds to the job's totals."""
+        self._wanted.set()
+        return self._tallies[job]
+
+    def do(self, statement: str, values: Sequence[object]) -> None:
+        """Take a statement for the next group; only the modules of this package call it."""
+        self._statements.append((statement, values))
+        self._wanted.set()
+
+    def attach(self, job: int, sink: Sink, on_commit: Callable[[], None]) -> None:
+        """Give a job's results to `sink` from now on, as they are committed, and call `on_commit` on the loop."""
+        self._sinks[job] = sink
+        self._listeners[job] = on_commit
+
+    async def detach(self, job: int) -> None:
+        """Commit what waits, write down how far the sink came, and let it go."""
+        await self.flush()
+        self._sinks.pop(job, None)
+        self._listeners.pop(job, None)
+
+    async def flush(self) -> None:
+        """Return when everything taken so far is committed, and the sinks' positions too."""
+        await self.run(_nothing)
+        await self.run(_nothing)
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` in one transaction on the writer's thread, behind all that was taken before it.
+
+        Raises WorkspaceError when the database can't be written.
+        """
+        group = self._take()
+        self._committing += len(group.results)
+        done = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, group, work)
+        try:
+            return await asyncio.shield(done)  # a cancelled caller does not undo what the thread is at
+        finally:
+            self._committing -= len(group.results)
+
+    async def _commit_groups(self) -> None:
+        while not self._closing:
+            await self._wanted.wait()
+            await self._group_is_due()
+            try:
+                await self.run(_nothing)
+            except WorkspaceError as error:
+                self.failure = error
+            for listener in self._listeners.values():
+                listener()
+            if self.failure:
+                return
+        await self.flush()
+
+    async def _group_is_due(self) -> None:
+        try:
+            async with asyncio.timeout(GROUP_S):
+                await self._full.wait()
+        except TimeoutError:
+            pass
+
+    def _take(self) -> "_Group":
+        group = _Group(self._results, self._tallies, self._statements, dict(self._sinks))
+        self._results, self._tallies, self._statements = [], defaultdict(Tally), []
+        if not self._closing:
+            self._wanted.clear()
+            self._full.clear()
+        return group
+
+    def _transact(self, group: "_Group", work: Callable[[sqlite3.Connection], T]) -> T:
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            group.write(db)
+            result = work(db)
+            last_seq = db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0] if group.results else 0
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            db.rollback()
+            raise WorkspaceError(
+                f"{self.path}: cannot be written ({error}); nothing committed before is lost"
+            ) from error
+        except BaseException:
+            db.rollback()
+            raise
+        group.hand_on(last_seq)
+        return result
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    """Commit the group and no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """All that goes into one commit."""
+
+    results: list[tuple[int, Settled]]
+    tallies: dict[int, Tally]
+    statements: list[tuple[str, Sequence[object]]]
+    sinks: dict[int, Sink]
+
+    def write(self, db: sqlite3.Connection) -> None:
+        db.executemany(
+            """INSERT INTO results (job, item, outcome, output, message, attempts, latency_ms, at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (_result_row(job, settled) for job, settled in self.results),
+        )
+        db.executemany("UPDATE items SET status = ? WHERE row = ?", map(_status_row, self.results))
+        for job, tally in self.tallies.items():
+            _add(db, job, tally)
+        for statement, values in self.statements:
+            db.execute(statement, values)
+        for job, sink in self.sinks.items():
+            if position := sink.position():
+                db.execute("UPDATE jobs SET output_seq = ?, output_bytes = ? WHERE id = ?", (*position, job))
+
+    def hand_on(self, last_seq: int) -> None:
+        """Give the sinks what is committed now."""
+        for job, sink in self.sinks.items():
+            if mine := [settled for each, settled in self.results if each == job]:
+                sink.append(mine, last_seq)
+
+
+def _result_row(job: int, settled: Settled) -> tuple[object, ...]:
+    answer = settled.answer
+    ok = answer.outcome is Outcome.OK
+    return (
+        job,
+        settled.item.row,
+        answer.outcome.value,
+        answer.output if ok else None,
+        None if ok else answer.message,
+        settled.attempts,
+        settled.latency_ms,
+        settled.at,
+    )
+
+
+def _status_row(result: tuple[int, Settled]) -> tuple[str, int]:
+    settled = result[1]
+    return ("done" if settled.answer.outcome is Outcome.OK else "failed", settled.item.row)
+
+
+def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:
+    (errors,) = db.execute("SELECT errors FROM jobs WHERE id = ?", (job,)).fetchone()
+    merged = tally.errors + Counter(msgspec.json.decode(errors, type=dict[str, int]))
+    db.execute(
+        """UPDATE jobs SET done = done + ?, failed = failed + ?, requests = requests + ?, tokens_in = tokens_in + ?,
+        tokens_out = tokens_out + ?, cost = cost + ?, errors = ? WHERE id = ?""",
+        (
+            tally.items,
+            tally.failed,
+            tally.requests,
+            tally.tokens_in,
+            tally.tokens_out,
+            tally.cost,
+            msgspec.json.encode(merged).decode(),
+            job,
+        ),
+    )

@@ -1,0 +1,87 @@
+"""Embeddings: one vector an item, many items a request."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from ..item import Item
+from ..job import EmbeddingsSpec
+from ..outcome import Answer, Outcome
+from ..transport import Response
+from .endpoint import BYTES_PER_TOKEN, Endpoint, UsageBlock
+from .task import Call, Plan, Reply
+from .template import UnfitError, compile_template, render_each
+
+MOST_INPUTS: Final = 2048
+"""What servers take in one request."""
+
+
+class _Datum(Struct):
+    index: int
+    embedding: msgspec.Raw
+
+
+class _Vectors(Struct):
+    data: list[_Datum]
+    usage: UsageBlock | None = None
+
+
+class EmbeddingsTask:
+    """The task of type `embeddings`; its output is the vector, in the very digits the server sent."""
+
+    def __init__(self, spec: EmbeddingsSpec, api_key: str | None) -> None:
+        self._endpoint = Endpoint(spec.base_url, "/embeddings", api_key)
+        self._template = compile_template(spec.text)
+        self._head = {"model": spec.model}
+        self._tail = {} if spec.dimensions is None else {"dimensions": spec.dimensions}
+
+    def plan(self, items: Sequence[Item]) -> Plan:
+        """Return one call for all items, or several where they are too many for one."""
+        fit, unfit = render_each(items, self._text)
+        calls = (self._call(fit[start : start + MOST_INPUTS]) for start in range(0, len(fit), MOST_INPUTS))
+        return Plan(tuple(calls), unfit)
+
+    def read(self, call: Call, response: Response) -> Reply:
+        """Return each item's vector, or for none of them one when any is missing."""
+        if not 200 <= response.status < 300:
+            return self._endpoint.refused(call, response)
+        try:
+            reply = _decode(response.body)
+        except (ValueError, RecursionError):
+            return self._endpoint.refused(call, response)
+        usage = (reply.usage or UsageBlock()).counted()
+        by_index = {datum.index: vector for datum in reply.data if (vector := _vector(datum.embedding))}
+        if len(reply.data) != len(call.items) or any(index not in by_index for index in range(len(call.items))):
+            return self._endpoint.failed(call, Outcome.SHORT_REPLY, _shortage(call, reply, len(by_index)), usage)
+        answers = tuple(Answer(Outcome.OK, by_index[index]) for index in range(len(call.items)))
+        return Reply(Outcome.OK, answers, usage)
+
+    def _text(self, item: Item) -> str:
+        text = self._template.render(item.fields)
+        if not text:
+            raise UnfitError("the text is empty, and an empty text has no embedding")
+        return text
+
+    def _call(self, fit: Sequence[tuple[Item, str]]) -> Call:
+        items, texts = zip(*fit, strict=True)
+        request = self._endpoint.request({**self._head, "input": texts, **self._tail})
+        return Call(items, request, len(request.body) // BYTES_PER_TOKEN)
+
+
+_decode = msgspec.json.Decoder(_Vectors).decode
+
+
+def _vector(raw: msgspec.Raw) -> bytes:
+    """Return a list of numbers on one line, or nothing for whatever else a server may put there."""
+    compact = msgspec.json.format(bytes(raw), indent=-1)
+    is_flat = compact.startswith(b"[") and not compact.startswith((b"[]", b"[[", b'["', b"[{"))
+    return compact if is_flat and b"null" not in compact else b""
+
+
+def _shortage(call: Call, reply: _Vectors, usable: int) -> str:
+    return (
+        f"{len(call.items)} texts were sent, {len(reply.data)} vectors came back,"
+        f" {usable} of them complete and with an index of their own"
+    )

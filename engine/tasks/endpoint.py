@@ -1,0 +1,56 @@
+"""What chat and embeddings share: one URL of an OpenAI-compatible server, its headers, and its refusals."""
+
+from typing import Final
+
+import msgspec
+
+from ..classify import classify
+from ..errors import AuthError
+from ..outcome import Answer, Outcome, Usage
+from ..text import safe
+from ..transport import Request, Response
+from .task import Call, Reply
+
+BYTES_PER_TOKEN: Final = 4
+"""English runs at about four; other scripts take more bytes a character, and more tokens too."""
+
+
+class UsageBlock(msgspec.Struct):
+    """The `usage` of a response; servers leave out what they don't count."""
+
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
+
+    def counted(self) -> Usage:
+        """Return it as whole tokens."""
+        return Usage(int(self.prompt_tokens or 0), int(self.completion_tokens or 0))
+
+
+class Endpoint:
+    """One URL and the key that opens it."""
+
+    def __init__(self, base_url: str, path: str, api_key: str | None) -> None:
+        key = (api_key or "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise AuthError("the API key holds characters that no HTTP header can carry: set it again")
+        self.url = f"{base_url.rstrip('/')}{path}"
+        self._secrets = (key,) if key else ()
+        self._headers = {"Content-Type": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+
+    def request(self, body: object) -> Request:
+        """Return the request with `body` as JSON."""
+        return Request(self.url, msgspec.json.encode(body), self._headers)
+
+    def refused(self, call: Call, response: Response) -> Reply:
+        """Return what a response means that is no answer."""
+        outcome, message = classify(response.status, response.headers, response.body, self._secrets)
+        if outcome is Outcome.OK:
+            outcome, message = Outcome.SHORT_REPLY, f"HTTP {response.status} without an answer in it"
+        return self.failed(call, outcome, message)
+
+    def failed(self, call: Call, outcome: Outcome, message: str, usage: Usage | None = None) -> Reply:
+        """Return a reply in which no item of the call got an answer."""
+        message = safe(message, self._secrets)
+        return Reply(outcome, (Answer(outcome, message=message),) * len(call.items), usage or Usage(), message)

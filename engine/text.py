@@ -1,0 +1,52 @@
+"""Text from outside made fit to show: no control codes, no secrets, no flood."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)"  # OSC: titles, links, clipboard
+    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c|$)"  # DCS, SOS, PM, APC
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|\x1b[ -/]*[0-~]"  # two-character escapes
+)
+_SPACE = re.compile(r"\s+")
+# Control characters, lone surrogates, and the marks that turn the direction of what follows.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_KEY = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|hf|xai|r8|nvapi|pplx|csk|fw|tgp|sess)[-_](?=\S*[0-9*])[\w*.-]{8,}|(?<!\w)AIza[\w-]{20,}"
+)
+_BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=*-]{6,}", re.IGNORECASE)
+
+HIDDEN: Final = "***"
+
+
+def clean(text: str, limit: int = 500) -> str:
+    """Return `text` as one line without escapes and control characters, at most `limit` characters long."""
+    return _capped(_plain(text[: limit * 20]), limit)
+
+
+def safe(text: str, secrets: Iterable[str] = (), limit: int = 500) -> str:
+    """Return `text` cleaned and without secrets, so that neither an escape nor the cap can split one past notice."""
+    return _capped(redact(_plain(text[: limit * 20]), secrets), limit)
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return `text` with the secrets given, and whatever is shaped like a key, replaced by `***`."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, HIDDEN)
+    return _KEY.sub(HIDDEN, _BEARER.sub(rf"\1 {HIDDEN}", text))
+
+
+def _plain(text: str) -> str:
+    return _UNSEEN.sub("", _SPACE.sub(" ", _ESCAPES.sub("", text))).strip()
+
+
+def _capped(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def looks_like_key(text: str) -> bool:
+    """Return whether `text` has the shape of an API key."""
+    return _KEY.match(text) is not None

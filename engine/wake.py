@@ -1,0 +1,24 @@
+"""A wait that ends at a time, or as soon as something has happened."""
+
+import asyncio
+
+
+class Wake:
+    """One coroutine waits, any number of others wake it; a wake before the wait is not lost."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def __call__(self) -> None:
+        """Wake whoever waits."""
+        self._event.set()
+
+    async def wait(self, until: float | None = None) -> None:
+        """Return at the loop's time `until`, or when woken; None waits for a wake alone."""
+        timer = None if until is None else asyncio.get_running_loop().call_at(until, self._event.set)
+        try:
+            await self._event.wait()
+        finally:
+            self._event.clear()
+            if timer:
+                timer.cancel()

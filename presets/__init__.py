@@ -1,0 +1,1 @@
+"""The presets that come with batchtop, one TOML file each."""

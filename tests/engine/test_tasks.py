@@ -1,0 +1,232 @@
+"""What the tasks send, and what they make of what comes back."""
+
+import json
+
+import pytest
+from batchtop.engine.errors import AuthError
+from batchtop.engine.item import Item
+from batchtop.engine.job import ChatSpec, EmbeddingsSpec
+from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.tasks import build_task
+from batchtop.engine.transport import Response
+from hypothesis import given
+from hypothesis import strategies as st
+
+CHAT = ChatSpec(model="m", prompt="Say {text}", base_url="http://h/v1")
+EMBED = EmbeddingsSpec(model="m", text="{text}", base_url="http://h/v1")
+KEY = "swordfish-for-the-server"
+
+
+def item(row, **fields):
+    return Item(row, str(row), fields)
+
+
+def items(count):
+    return [item(row, text=f"text {row}") for row in range(count)]
+
+
+def ok(body):
+    return Response(200, {}, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def completion(content, finish="stop", **message):
+    return {
+        "choices": [{"message": {"content": content, **message}, "finish_reason": finish}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
+    }
+
+
+def vectors(*data):
+    return {"data": [{"index": index, "embedding": vector} for index, vector in data], "usage": {"prompt_tokens": 5}}
+
+
+class TestChatPlan:
+    def test_one_request_an_item(self):
+        spec = ChatSpec(
+            model="m",
+            prompt="Say {text}",
+            base_url="http://h/v1",
+            system="Speak {lang}.",
+            temperature=0.5,
+            max_tokens=20,
+            parameters={"top_p": 0.9, "temperature": 1},
+        )
+        plan = build_task(spec, KEY).plan([item(1, text="hé", lang="de"), item(2, text="ho", lang="en")])
+        first, second = plan.calls
+        assert (first.items[0].row, second.items[0].row) == (1, 2)
+        assert first.request.url == "http://h/v1/chat/completions"
+        assert first.request.headers == {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
+        assert json.loads(first.request.body) == {
+            "model": "m",
+            "messages": [{"role": "system", "content": "Speak de."}, {"role": "user", "content": "Say hé"}],
+            "temperature": 1,
+            "max_tokens": 20,
+            "top_p": 0.9,
+        }
+
+    def test_tokens_are_the_prompt_and_the_longest_answer(self):
+        def tokens(spec):
+            return build_task(spec, None).plan([item(1, text="x" * 4_000)]).calls[0].tokens
+
+        assert 1_000 <= tokens(CHAT) - 512 < 1_030
+        limited = ChatSpec(model="m", prompt="{text}", parameters={"max_completion_tokens": 7})
+        assert 1_000 <= tokens(limited) - 7 < 1_050
+
+    def test_an_item_without_the_field_is_unfit_alone(self):
+        plan = build_task(CHAT, None).plan([item(1, text="a"), item(2, body="b")])
+        assert [call.items[0].row for call in plan.calls] == [1]
+        ((unfit, answer),) = plan.unfit
+        assert unfit.row == 2
+        assert answer.outcome is Outcome.BAD_ITEM
+        assert answer.message == "no field 'text' in this item: it has body"
+
+    def test_no_key_no_header(self):
+        assert "Authorization" not in build_task(CHAT, None).plan(items(1)).calls[0].request.headers
+
+    @pytest.mark.parametrize("key", ["two\nlines", "naïve"])
+    def test_a_key_that_no_header_carries_is_refused_unseen(self, key):
+        with pytest.raises(AuthError) as caught:
+            build_task(CHAT, key)
+        assert key not in str(caught.value)
+
+
+class TestChatRead:
+    def read(self, response, spec=CHAT):
+        task = build_task(spec, KEY)
+        return task.read(task.plan(items(1)).calls[0], response)
+
+    @pytest.mark.parametrize(
+        ("body", "output"),
+        [
+            (completion('a "b"\n\x1b[31mü'), 'a "b"\n\x1b[31mü'),
+            (completion(""), ""),
+            (completion("cut sho", "length"), "cut sho"),
+            (completion([{"type": "thinking"}, {"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), "ab"),
+        ],
+    )
+    def test_the_text_comes_back_unchanged_on_one_line(self, body, output):
+        reply = self.read(ok(body))
+        assert reply.outcome is Outcome.OK
+        assert json.loads(reply.answers[0].output) == output
+        assert b"\n" not in reply.answers[0].output
+        assert reply.usage == Usage(9, 3)
+
+    @pytest.mark.parametrize(
+        ("body", "outcome", "told"),
+        [
+            (completion(None, refusal="I won't"), Outcome.BAD_ITEM, "the model refused: I won't"),
+            (completion(None, "tool_calls", tool_calls=[{"id": "x"}]), Outcome.BAD_ITEM, "called a tool"),
+            (completion("", "length"), Outcome.BAD_ITEM, "raise task.max_tokens"),
+            (completion("half", "content_filter"), Outcome.BAD_ITEM, "content filter"),
+            (completion("half", "error"), Outcome.OVERLOADED, "middle of its answer"),
+            (completion(None), Outcome.SHORT_REPLY, "no content (finish_reason stop)"),
+            ({"choices": []}, Outcome.SHORT_REPLY, "without an answer"),
+            ({"choices": [], "error": {"message": "down", "code": 503}}, Outcome.OVERLOADED, "HTTP 503: down"),
+            ({"choices": "text"}, Outcome.SHORT_REPLY, "without an answer"),
+            (b'{"choices": [{"message": {"content": "hal', Outcome.OVERLOADED, "only a part"),
+            (b"<html></html>", Outcome.OVERLOADED, "not JSON"),
+        ],
+    )
+    def test_a_200_without_a_text_says_why(self, body, outcome, told):
+        reply = self.read(ok(body))
+        assert reply.outcome is outcome
+        assert told in reply.message
+        assert [(answer.outcome, answer.message) for answer in reply.answers] == [(outcome, reply.message)]
+
+    def test_an_answer_without_usage_is_an_answer(self):
+        body = {"choices": [{"message": {"content": "a"}}], "usage": {"prompt_tokens": None}}
+        assert self.read(ok(body)).usage == Usage()
+
+    def test_tokens_of_a_failed_answer_are_counted(self):
+        assert self.read(ok(completion(None))).usage == Usage(9, 3)
+
+    def test_a_message_never_shows_the_key_nor_control_codes(self):
+        body = json.dumps({"error": {"message": f"no \x1b[2J{KEY}\nfor you", "code": "invalid_api_key"}})
+        reply = self.read(Response(401, {}, body.encode()))
+        assert reply.outcome is Outcome.AUTH
+        assert reply.message == "HTTP 401: no *** for you"
+
+
+class TestEmbeddingsPlan:
+    def test_one_request_for_all_items(self):
+        spec = EmbeddingsSpec(model="m", text="{text}", base_url="http://h/v1", dimensions=3)
+        (call,) = build_task(spec, None).plan(items(3)).calls
+        assert call.request.url == "http://h/v1/embeddings"
+        assert json.loads(call.request.body) == {
+            "model": "m",
+            "input": ["text 0", "text 1", "text 2"],
+            "dimensions": 3,
+        }
+        assert [each.row for each in call.items] == [0, 1, 2]
+
+    def test_more_than_a_request_takes_are_split(self):
+        plan = build_task(EMBED, None).plan(items(5_000))
+        assert [len(call.items) for call in plan.calls] == [2_048, 2_048, 904]
+
+    def test_an_empty_text_is_unfit_up_front(self):
+        plan = build_task(EMBED, None).plan([item(1, text=""), item(2, text="a"), item(3)])
+        assert [call.items[0].row for call in plan.calls] == [2]
+        assert [(unfit.row, answer.outcome) for unfit, answer in plan.unfit] == [
+            (1, Outcome.BAD_ITEM),
+            (3, Outcome.BAD_ITEM),
+        ]
+        assert "empty" in plan.unfit[0][1].message
+
+    def test_nothing_fit_is_no_call(self):
+        assert build_task(EMBED, None).plan([item(1, text="")]).calls == ()
+
+
+class TestEmbeddingsRead:
+    def read(self, response, count=2):
+        task = build_task(EMBED, None)
+        return task.read(task.plan(items(count)).calls[0], response)
+
+    def test_vectors_are_matched_by_index(self):
+        reply = self.read(ok(vectors((1, [3, 4.0]), (0, [1, 2]))))
+        assert [answer.output for answer in reply.answers] == [b"[1,2]", b"[3,4.0]"]
+        assert reply.usage == Usage(5, 0)
+
+    def test_digits_are_kept_and_lines_are_not(self):
+        body = b'{"data": [{"embedding": [\n  0.12345678901234567890,\n  -1E-7\n ], "index": 0}]}'
+        (answer,) = self.read(ok(body), 1).answers
+        assert answer.output == b"[0.12345678901234567890,-1E-7]"
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            [(0, [1])],
+            [(0, [1]), (0, [2])],
+            [(0, [1]), (2, [2])],
+            [(0, [1]), (1, [2]), (2, [3])],
+            [(0, [1]), (1, None)],
+            [(0, [1]), (1, [])],
+            [(0, [1]), (1, [None])],
+            [(0, [1]), (1, [[1]])],
+            [(0, [1]), (1, "AAAA")],
+            [(-1, [1]), (0, [2])],
+            [],
+        ],
+    )
+    def test_any_vector_missing_fails_the_whole_call(self, data):
+        reply = self.read(ok(vectors(*data)))
+        assert reply.outcome is Outcome.SHORT_REPLY
+        assert [answer.outcome for answer in reply.answers] == [Outcome.SHORT_REPLY] * 2
+        assert f"2 texts were sent, {len(data)} vectors came back" in reply.message
+
+    @given(st.permutations(range(6)), st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+    def test_every_item_gets_its_own_vector_in_any_order(self, order, numbers):
+        reply = self.read(ok(vectors(*((index, [index, *numbers]) for index in order))), 6)
+        assert [json.loads(answer.output) for answer in reply.answers] == [[row, *numbers] for row in range(6)]
+
+
+@given(st.sampled_from([CHAT, EMBED]), st.integers(100, 599), st.binary() | st.recursive(
+    st.none() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(
+        ["choices", "message", "content", "usage", "prompt_tokens", "data", "index", "embedding", "error"]), inner),
+).map(lambda value: json.dumps(value).encode()))  # fmt: skip
+def test_nothing_a_server_sends_raises(spec, status, body):
+    task = build_task(spec, None)
+    call = task.plan(items(2)).calls[0]
+    reply = task.read(call, Response(status, {}, body))
+    assert len(reply.answers) == len(call.items)
+    assert {answer.outcome for answer in reply.answers} == {reply.outcome}
