@@ -1,0 +1,113 @@
+"""`batchtop run`, `attach` and the bare `batchtop`: brings a job, an engine and somebody to watch together."""
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ..engine.errors import UsageError
+from ..engine.job import JobSpec, OutputSpec, assemble
+from ..engine.jobfile import load_job
+from ..engine.presets import load_presets
+from ..engine.settings import parse_assignments
+from ..engine.store.lock import owner
+from ..engine.store.reader import Reader
+from .preflight import preflight
+
+STDOUT: Final = "-"
+
+
+def run(options: Namespace) -> int:
+    """Run the job of a job file, or hand it to the engine that runs already."""
+    return start(options, job_of(options))
+
+
+def attach(options: Namespace) -> int:
+    """Open the dashboard on a workspace."""
+    from .watch import watch
+
+    if options.job:
+        with Reader(options.db) as reader:
+            reader.known_job(options.job)
+    return watch(options.db, options.job, ascii_only=options.ascii)
+
+
+def home(options: Namespace) -> int:
+    """Run an engine for whatever comes, or open the list of jobs."""
+    if options.no_ui or options.until_idle:
+        from .serve import serve
+
+        return serve(options)
+    if not _has_terminal():
+        raise UsageError("there is no terminal for the dashboard; use --no-ui, or see `batchtop --help`")
+    from .watch import watch
+
+    return watch(options.db, None, ascii_only=options.ascii)
+
+
+def job_of(options: Namespace) -> JobSpec:
+    """Return the job of a job file, with all that the command line and the environment say of it."""
+    return adjusted(load_job(options.job_file), options)
+
+
+def adjusted(spec: JobSpec, options: Namespace) -> JobSpec:
+    """Return a job with the settings and the output that the command line wants."""
+    layers = assemble(
+        spec, presets=load_presets(), preset=options.preset, environment=os.environ, assignments=options.set
+    )
+    wanted: str | None = getattr(options, "output", None)
+    path = str(Path(wanted).absolute()) if wanted and wanted != STDOUT else wanted or spec.output.path
+    return msgspec.structs.replace(
+        spec,
+        preset=options.preset or spec.preset,
+        layers=layers,
+        output=OutputSpec(path=path, failures=spec.output.failures),
+    )
+
+
+def start(options: Namespace, spec: JobSpec) -> int:
+    """Start a job, with a dashboard where there is a terminal and nobody said no."""
+    preflight(spec)
+    results = spec.output.path == STDOUT
+    if results:  # standard output is this process's, not the engine's
+        spec = msgspec.structs.replace(spec, output=OutputSpec(failures=spec.output.failures))
+    if options.no_ui or results or not _has_terminal():
+        return _headless(options, spec, results=results)
+    from .spawn import hand_over
+    from .watch import watch
+
+    hand_over(options.db, spec, _wishes(options, spec))
+    return watch(options.db, spec.name, ascii_only=options.ascii)
+
+
+def _headless(options: Namespace, spec: JobSpec, *, results: bool) -> int:
+    """Run the job in this process, or follow it in the engine that has the workspace."""
+    from .serve import run_here
+    from .tell import Report
+
+    report = Report(options.log_format, results)
+    pid = owner(options.db)
+    if pid is None:
+        return run_here(options.db, spec, _wishes(options, spec), report)
+    from .spawn import follow_elsewhere, hand_over
+
+    hand_over(options.db, spec, _wishes(options, spec))
+    print(f"batchtop: {spec.name} runs in the engine with pid {pid}", file=sys.stderr)
+    return asyncio.run(follow_elsewhere(options.db, spec.name, report))
+
+
+def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
+    """Return the settings asked for on this command line: they win over live changes of an earlier run."""
+    asked = set(parse_assignments(options.set))
+    if options.preset:
+        asked |= {key for layer in spec.layers if layer.origin.startswith("preset ") for key in layer.values}
+    return sorted(asked)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,101 @@
+"""An engine in this process: for one job in the foreground, or for whatever comes."""
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Collection, Coroutine
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from ..engine.engine import Engine
+from ..engine.job import JobSpec
+from .follow import follow
+from .signals import StopLadder
+from .tell import Report
+
+T = TypeVar("T")
+
+IDLE_S: Final = 3.0
+"""An engine that was started for a dashboard goes when it has had nothing to do for so long."""
+LOOK_S: Final = 0.1
+EXIT_INTERRUPTED: Final = 130
+
+
+class Stopper:
+    """The steps of a person who wants an engine to stop: drain, cancel, leave at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._cancelling: set[asyncio.Task[None]] = set()
+        self.wanted = False
+
+    @property
+    def steps(self) -> tuple[Callable[[], None], ...]:
+        """What each signal does."""
+        return self._drain, self._cancel, self._leave
+
+    def _drain(self) -> None:
+        self.wanted = True
+        for runner in self._engine.active():
+            runner.drain("draining what is in flight; once more to drop it")
+        print("batchtop: draining what is in flight; once more to drop it", file=sys.stderr)
+
+    def _cancel(self) -> None:
+        print("batchtop: dropping what is in flight; once more to leave at once", file=sys.stderr)
+        self._cancelling = {asyncio.create_task(job.cancel("interrupted twice")) for job in self._engine.active()}
+
+    def _leave(self) -> None:
+        os._exit(EXIT_INTERRUPTED)  # everything committed stays; the next run mends the rest
+
+
+def run_here(path: Path, spec: JobSpec, wishes: Collection[str], report: Report) -> int:
+    """Run one job to its end and return its exit code."""
+
+    async def work() -> int:
+        async with Engine(path) as engine:
+            StopLadder(Stopper(engine).steps)
+            await engine.submit(spec, wishes)
+            ending = asyncio.ensure_future(engine.wait(spec.name))
+            following = asyncio.ensure_future(follow(path, spec.name, report))
+            await asyncio.wait({ending, following}, return_when=asyncio.FIRST_EXCEPTION)
+            return (await asyncio.gather(ending, following))[0].exit_code
+
+    return on_fast_loop(work())
+
+
+def serve(options: Namespace) -> int:
+    """Run what was left in the middle and whatever is asked for, until told to stop."""
+
+    async def work() -> int:
+        async with Engine(options.db) as engine:
+            stopper = Stopper(engine)
+            StopLadder(stopper.steps)
+            if not options.until_idle:
+                print(f"batchtop: the engine with pid {os.getpid()} serves {options.db}", file=sys.stderr)
+                for spec in engine.interrupted:
+                    await engine.submit(spec)
+            await _until_done(engine, stopper, until_idle=options.until_idle)
+        return EXIT_INTERRUPTED if stopper.wanted else 0
+
+    return on_fast_loop(work())
+
+
+async def _until_done(engine: Engine, stopper: Stopper, *, until_idle: bool) -> None:
+    quiet_s = 0.0
+    while not (stopper.wanted and not engine.active()):
+        quiet_s = 0.0 if engine.active() else quiet_s + LOOK_S
+        if until_idle and quiet_s > IDLE_S:
+            return
+        engine.check()
+        await asyncio.sleep(LOOK_S)
+
+
+def on_fast_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on uvloop where there is one."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(work)

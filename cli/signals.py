@@ -1,0 +1,33 @@
+"""What Ctrl-C and a server's TERM mean while a job runs."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+
+
+def stop_event() -> asyncio.Event:
+    """Return an event that the first SIGINT or SIGTERM sets."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
+
+
+class StopLadder:
+    """The first SIGINT or SIGTERM takes the first step, the next one the next; a hang-up is not heard.
+
+    A lost SSH session sends SIGHUP: a headless job goes on.
+    """
+
+    def __init__(self, steps: Sequence[Callable[[], None]]) -> None:
+        self._steps = iter(steps)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._next)
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+
+    def _next(self) -> None:
+        step = next(self._steps, None)
+        if step is not None:
+            step()

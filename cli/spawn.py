@@ -1,0 +1,75 @@
+"""An engine in a process of its own, and jobs handed to it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ..engine.errors import WorkspaceError
+from ..engine.job import JobSpec
+from ..engine.store import commands
+from ..engine.store.lock import owner
+from .ask import answered
+from .follow import follow
+from .signals import StopLadder
+from .tell import Report
+
+START_S: Final = 15.0
+EXIT_INTERRUPTED: Final = 130
+
+
+def hand_over(path: Path, spec: JobSpec, wishes: Collection[str]) -> None:
+    """Have an engine run the job: the one that has the workspace, or a new one that outlives this process.
+
+    Raises RefusedError when it won't, WorkspaceError when none can be started.
+    """
+    number = commands.send(
+        path, spec.name, "run", {"spec": msgspec.to_builtins(spec), "wishes": list(wishes)}, "command line"
+    )
+    deadline = time.monotonic() + START_S
+    engine: subprocess.Popen[bytes] | None = None
+    while (answer := commands.answer(path, number)) is None:
+        if engine is None and owner(path) is None:
+            engine = spawn(path)
+        elif (engine and engine.poll() not in {None, 0} and owner(path) is None) or time.monotonic() > deadline:
+            commands.withdraw(path, number)
+            raise WorkspaceError(f"no engine could be started; see {log_path(path)}")
+        time.sleep(0.02)
+    answered(answer)
+
+
+def spawn(path: Path) -> subprocess.Popen[bytes]:
+    """Start an engine that ends when it has had nothing to do for a while; it hears no signal of this terminal."""
+    words = [sys.executable, "-P", "-m", "batchtop.cli.main", "--db", str(path.absolute()), "--until-idle"]
+    with log_path(path).open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 (our own program)
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def log_path(path: Path) -> Path:
+    """Return where a detached engine writes what it has to say."""
+    return path.with_name(f"{path.name}.log")
+
+
+async def follow_elsewhere(path: Path, name: str, report: Report) -> int:
+    """Follow a job in another process to its end and return its exit code; the first Ctrl-C drains it."""
+    StopLadder((_asking(path, name, "drain"), _asking(path, name, "cancel"), _leave))
+    snapshot = await follow(path, name, report)
+    return EXIT_INTERRUPTED if snapshot.job.exit_code is None else snapshot.job.exit_code
+
+
+def _asking(path: Path, name: str, verb: str) -> Callable[[], None]:
+    def ask() -> None:
+        print(f"batchtop: asked the engine to {verb} {name}", file=sys.stderr)
+        commands.send(path, name, verb, {}, "command line")
+
+    return ask
+
+
+def _leave() -> None:
+    raise KeyboardInterrupt

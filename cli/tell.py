@@ -1,0 +1,169 @@
+"""How a run is told of on standard error: a progress bar, lines of text, or lines of JSON."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from ..engine.histogram import Histogram
+from ..engine.snapshot import Event, Snapshot
+from ..engine.text import clean
+from ..tui.format import clock, count, duration, latency, money, percent, plural, rate
+from .look import facts, items_per_second
+
+LINE_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is told of a run, and where its results go."""
+
+    log_format: Literal["text", "json"] = "text"
+    results: bool = False
+    """Whether results go to standard output."""
+
+
+class Teller(Protocol):
+    """Shows each snapshot of a job; entered while the job is followed."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
+        """Show one snapshot; `ended` says that it is the last."""
+        ...
+
+
+def teller(report: Report) -> Teller:
+    """Return JSON lines where they are wanted, a bar for a terminal, and lines of text elsewhere."""
+    if report.log_format == "json":
+        return JsonLines()
+    return Bar() if sys.stderr.isatty() else TextLines()
+
+
+class _News:
+    """The events of this run that have not been told."""
+
+    def __init__(self) -> None:
+        self._since = time.time() - 1.0
+        self._last = 0
+
+    def of(self, snapshot: Snapshot) -> list[Event]:
+        """Return the new ones, oldest first."""
+        news = [event for event in snapshot.events if event.id > self._last and event.at >= self._since]
+        if news:
+            self._last = news[-1].id
+        return news
+
+
+class TextLines:
+    """One line an event, and one every few seconds."""
+
+    def __init__(self) -> None:
+        self._news = _News()
+        self._next = time.monotonic() + LINE_S
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave nothing behind."""
+
+    def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
+        """Print what is new."""
+        for event in self._news.of(snapshot):
+            self.print(event_line(snapshot, event))
+        if ended:
+            self.print(summary(snapshot))
+        elif time.monotonic() >= self._next:
+            self._next += LINE_S
+            self.print(f"{clock(snapshot.taken_at)} {snapshot.job.name}: {progress(snapshot)}")
+
+    def print(self, line: str) -> None:
+        """Write one line."""
+        print(line, file=sys.stderr, flush=True)
+
+
+class JsonLines(TextLines):
+    """One JSON object an event, and one every few seconds."""
+
+    def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
+        """Print what is new."""
+        for event in self._news.of(snapshot):
+            said = {"time": event.at, "job": snapshot.job.name, "level": event.level, "message": event.message}
+            self.print(json.dumps({"type": "event", **said}))
+        if ended or time.monotonic() >= self._next:
+            self._next += LINE_S
+            self.print(json.dumps({"type": "end" if ended else "progress", **facts(snapshot, alive=not ended)}))
+
+
+class Bar:
+    """A progress bar at the foot of the terminal, with the events above it."""
+
+    def __init__(self) -> None:
+        self._news = _News()
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[told]}", markup=False),
+            console=Console(stderr=True),
+            refresh_per_second=4,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
+        """Move the bar, and print events above it."""
+        job = snapshot.job
+        if self._task is None:
+            self._task = self._progress.add_task(job.name, told="")
+        for event in self._news.of(snapshot):
+            self._progress.console.print(event_line(snapshot, event), markup=False, highlight=False)
+        self._progress.update(
+            self._task, total=max(1, job.total), completed=job.done + job.failed, told=progress(snapshot)
+        )
+        if ended:
+            self._progress.stop()
+            print(summary(snapshot), file=sys.stderr)
+
+
+def event_line(snapshot: Snapshot, event: Event) -> str:
+    """Return an event as a line of text."""
+    level = "" if event.level == "info" else f"{event.level}: "
+    return f"{clock(event.at)} {snapshot.job.name}: {level}{clean(event.message)}"
+
+
+def progress(snapshot: Snapshot) -> str:
+    """Return in one line how a job is getting on."""
+    job = snapshot.job
+    speed = items_per_second(snapshot.samples)
+    median = Histogram.merged(sample.latency for sample in snapshot.samples).quantile(0.5)
+    done = job.done + job.failed
+    return (
+        f"{count(done)}/{count(job.total)} ({percent(done, job.total)}), {rate(speed)} items/s,"
+        f" {count(job.failed)} failed, p50 {latency(median)}, ETA {duration(job.left / speed if speed else None)}"
+    )
+
+
+def summary(snapshot: Snapshot) -> str:
+    """Return in one line how a run ended."""
+    job = snapshot.job
+    speed = rate((job.done + job.failed) / job.active_s if job.active_s else None)
+    cost = "" if job.cost is None else f", {money(job.cost)}"
+    where = f" → {job.output}" if job.output else ""
+    return (
+        f"{job.name} {job.state}{': ' if job.reason else ''}{clean(job.reason)}. {plural(job.done, 'item')} done,"
+        f" {count(job.failed)} failed, {count(job.left)} left; {plural(job.requests, 'request')} in"
+        f" {duration(job.active_s)} ({speed} items/s){cost}{where}"
+    )
