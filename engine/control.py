@@ -1,7 +1,7 @@
 """Does what the commands table asks: the dashboard, the command line and scripts all come through here."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -9,21 +9,31 @@ from .clock import Clock
 from .errors import BatchtopError, UsageError
 from .job import JobSpec
 from .presets import load_presets, profile
+from .runner import Runner
 from .settings import parse_all
 from .store.commands import Answered, Command
 from .store.inbox import Inbox
 
-if TYPE_CHECKING:
-    from .engine import Engine
-
 POLL_S: Final = 0.05
+
+
+class Jobs(Protocol):
+    """The jobs of one engine, as far as commands are about them."""
+
+    async def submit(self, spec: JobSpec, wishes: Collection[str] = ()) -> Runner:
+        """Start a job."""
+        ...
+
+    def job(self, name: str) -> Runner:
+        """Return a job that runs; raises UsageError when there is none of that name."""
+        ...
 
 
 class Control:
     """Looks for commands twenty times a second and answers each in its own row."""
 
-    def __init__(self, engine: "Engine", inbox: Inbox, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, jobs: Jobs, inbox: Inbox, clock: Clock) -> None:
+        self._jobs = jobs
         self._inbox = inbox
         self._clock = clock
         self._verbs: Mapping[str, Callable[[Command], Coroutine[Any, Any, str]]] = {
@@ -61,31 +71,31 @@ class Control:
     async def _run(self, command: Command) -> str:
         spec = msgspec.convert(command.args.get("spec"), JobSpec)
         wishes = msgspec.convert(command.args.get("wishes", []), list[str])
-        await self._engine.submit(spec, wishes)
+        await self._jobs.submit(spec, wishes)
         return f"{spec.name} runs"
 
     async def _set(self, command: Command) -> str:
         values = parse_all(command.args, where="set")
-        self._engine.job(command.job).change(values, who=command.who, origin=f"live: {command.who}")
+        self._jobs.job(command.job).change(values, who=command.who, origin=f"live: {command.who}")
         return "set"
 
     async def _preset(self, command: Command) -> str:
         label, values = profile(load_presets(), str(command.args.get("name", "")))
-        self._engine.job(command.job).change(values, who=command.who, origin=f"preset {label}")
+        self._jobs.job(command.job).change(values, who=command.who, origin=f"preset {label}")
         return f"preset {label} loaded"
 
     async def _pause(self, command: Command) -> str:
-        self._engine.job(command.job).pause(f"paused by {command.who}")
+        self._jobs.job(command.job).pause(f"paused by {command.who}")
         return "paused"
 
     async def _resume(self, command: Command) -> str:
-        self._engine.job(command.job).resume()
+        self._jobs.job(command.job).resume()
         return "running"
 
     async def _drain(self, command: Command) -> str:
-        self._engine.job(command.job).drain(f"drained by {command.who}")
+        self._jobs.job(command.job).drain(f"drained by {command.who}")
         return "draining"
 
     async def _cancel(self, command: Command) -> str:
-        await self._engine.job(command.job).cancel(f"cancelled by {command.who}")
+        await self._jobs.job(command.job).cancel(f"cancelled by {command.who}")
         return "cancelled"

@@ -187,6 +187,8 @@ class Dispatcher:
             cost = self._price.of(done.reply.usage)
             self._ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms)
             self._take_answers(call, done)
+            if self.hold and self.hold.reason == "trial":
+                self.wake()  # the first answer opens the lane, and its batch may not be over for long
         finally:
             self._budget.settle(self._at_most(call), cost)
 

@@ -81,6 +81,8 @@ class Engine:
         runner = self._runners.get(spec.name)
         if runner and runner.active:
             return runner
+        if earlier := self._runs.get(spec.name):
+            await asyncio.wait({earlier})  # its last commit may still be on the way
         routes = self._routes(spec)
         job, live = await self._writer.run(lambda db: record.register(db, spec, self._clock.wall(), wishes))
         runner = Runner(

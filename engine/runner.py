@@ -13,13 +13,14 @@ from .dials import Dials
 from .dispatch import Dispatcher
 from .errors import BatchtopError, UsageError
 from .exchange import Route
-from .job import JobSpec
+from .job import JobSpec, check_budget
+from .journal import Journal
 from .limits import LaneClosed
 from .loading import load
 from .output import OutputFiles
 from .sampler import SAMPLE_S, Sampler
-from .settings import Layer, Value, show
-from .snapshot import ACTIVE, JobRow, JobState, LaneState
+from .settings import Layer, Value
+from .snapshot import ACTIVE, JobRow, JobState
 from .store import items, record
 from .store.items import Pages
 from .store.reader import read_job
@@ -59,13 +60,12 @@ class Runner:
         self._writer = writer
         self._clock = clock
         self._routes = routes
-        self._log = record.Log(writer, job.id)
         self._dials = Dials(spec.layers, live)
-        self._sampler = Sampler(clock)
-        self._lane_states: dict[str, LaneState] = {}
         self._hungry = asyncio.Event()
         self._files = OutputFiles(spec.output.path or "", spec.output.failures or "")
-        books = Books(writer, job.id, spec.task, self._sampler)
+        sampler = Sampler(clock)
+        self._journal = Journal(record.Log(writer, job.id), sampler, clock)
+        books = Books(writer, job.id, spec.task, sampler)
         self._loop = Dispatcher(
             settings=self._dials.now.settings,
             routes=routes,
@@ -131,15 +131,14 @@ class Runner:
             self._loop.wake()
 
     def change(self, values: Mapping[str, Value], *, who: str, origin: str) -> None:
-        """Obey other settings from now on, and record what changed."""
+        """Obey other settings from now on, and record what changed; raises SettingError for a budget without prices."""
+        check_budget(self.spec.task, (*self.spec.layers, Layer(origin, values)))
         changed = self._dials.change(values, origin)
         self._loop.settings = self._dials.now.settings
         self._apply_limits()
         self._loop.wake()
-        at = self._clock.wall()
         for key, (old, new) in changed.items():
-            self._log.change(at, who, key, old, new)
-            self._log.event(at, "info", f"{key} {show(key, old)} → {show(key, new)} ({origin})")
+            self._journal.changed(key, old, new, who=who, origin=origin)
         self._save_dials()
 
     # ── the run ──
@@ -149,17 +148,17 @@ class Runner:
         self._save_dials()
         loaded = await load(self.spec, self._job, self._writer, unwanted=lambda: self._loop.stop is not None)
         if loaded:
-            self._tell(f"input: {loaded.total:,} items, {loaded.pending:,} to do")
+            self._journal.tell(f"input: {loaded.total:,} items, {loaded.pending:,} to do")
             if loaded.changed or loaded.removed:
-                self._tell(f"since the last run: {loaded.changed:,} changed, {loaded.removed:,} removed")
+                self._journal.tell(f"since the last run: {loaded.changed:,} changed, {loaded.removed:,} removed")
         if retried := await self._writer.run(lambda db: items.retry_transient(db, self._job)):
-            self._tell(f"trying {retried:,} items again that failed for a passing cause")
+            self._journal.tell(f"trying {retried:,} items again that failed for a passing cause")
 
     async def _run_loop(self) -> End:
         if self._loop.stop is None:
             await self._open_output()
             self._enter(JobState.RUNNING)
-            self._log.started(self._clock.wall())
+            self._journal.started()
             async with Pages(self._writer.path, self._job) as pages:
                 feeding = asyncio.create_task(self._feed(pages))
                 sampling = asyncio.create_task(self._sample_for_ever())
@@ -214,9 +213,9 @@ class Runner:
         with suppress(BatchtopError):
             self._take_sample()
             await self._writer.detach(self._job)
-            self._files.close()
+            await asyncio.to_thread(self._files.close)
             self._enter(end.state, end.reason, end.exit_code)
-            self._log.ended(self._clock.wall())
+            self._journal.ended()
             await self._writer.flush()
         return end
 
@@ -232,11 +231,7 @@ class Runner:
 
     def _enter(self, state: JobState, reason: str = "", exit_code: int | None = None) -> None:
         self.state = state
-        self._log.state(state, reason, exit_code)
-        self._tell(f"{state}{': ' if reason else ''}{reason}", "error" if state is JobState.STOPPED else "info")
-
-    def _tell(self, message: str, level: str = "info") -> None:
-        self._log.event(self._clock.wall(), level, message)
+        self._journal.state(state, reason, exit_code)
 
     async def _sample_for_ever(self) -> None:
         while True:
@@ -247,24 +242,12 @@ class Runner:
                 self._loop.wake()
 
     def _take_sample(self) -> None:
-        self._log.sample(
-            self._sampler.sample(
-                in_flight=self._loop.in_flight,
-                target=self._loop.settings.concurrency,
-                backlog=self._writer.backlog,
-            )
+        self._journal.sample(
+            in_flight=self._loop.in_flight,
+            target=self._loop.settings.concurrency,
+            backlog=self._writer.backlog,
+            lanes=[route.lane for route in self._routes],
         )
-        for route in self._routes:
-            self._record_lane(route.lane.state(self._clock.wall()))
-
-    def _record_lane(self, lane: LaneState) -> None:
-        before = self._lane_states.get(lane.name)
-        self._lane_states[lane.name] = lane
-        if before != lane:
-            self._log.lane(lane)
-        if before and before.state != lane.state:
-            level = "info" if lane.state == "open" else "warn"
-            self._tell(f"{lane.name} is {lane.state}{': ' if lane.reason else ''}{lane.reason}", level)
 
 
 async def _stopped(*tasks: asyncio.Task[None]) -> None:
