@@ -1,0 +1,238 @@
+"""A workspace made of plain Python, for driving the dashboard: a job, and an engine that can be told to sulk."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from types import MappingProxyType
+
+from batchtop.engine.errors import BatchtopError, WorkspaceError
+from batchtop.engine.histogram import Histogram
+from batchtop.engine.presets import Preset, profile
+from batchtop.engine.settings import Layer, Resolved, Value, resolve
+from batchtop.engine.snapshot import (
+    Change,
+    EngineRow,
+    Event,
+    JobRow,
+    JobState,
+    LaneState,
+    Sample,
+    Snapshot,
+)
+from batchtop.engine.store.commands import Answered
+
+START = 1_700_000_000.0
+
+CONSERVATIVE: Mapping[str, Value] = {"batch_size": 10, "delay": 1.5, "concurrency": 1, "max_wait": 0.5}
+AGGRESSIVE: Mapping[str, Value] = {"batch_size": 15, "delay": 0.5, "concurrency": 2, "max_wait": 0.5}
+DISCOVERY: Mapping[str, Value] = {"batch_size": 100, "delay": 0.05, "concurrency": 2, "max_wait": 0.3}
+
+PRESETS = {
+    "conservative": Preset("conservative", "slow and safe", {"enrichment": CONSERVATIVE}, "enrichment", "built in"),
+    "aggressive": Preset(
+        "aggressive",
+        "fast, near the limits",
+        {"enrichment": AGGRESSIVE, "discovery": DISCOVERY},
+        "enrichment",
+        "built in",
+    ),
+    "broken": Preset("broken", "", {}, "", "broken.toml", "broken.toml: profiles: is missing"),
+}
+
+JOB = JobRow(
+    id=1,
+    name="reviews",
+    state=JobState.RUNNING,
+    reason="",
+    exit_code=None,
+    total=9_000,
+    done=4_068,
+    failed=12,
+    requests=4_310,
+    errors=MappingProxyType({"rate_limited": 212, "timeout": 17, "bad_item": 12, "overloaded": 3}),
+    tokens_in=812_400,
+    tokens_out=98_120,
+    cost=0.4127,
+    created_at=START - 200,
+    started_at=START - 186,
+    ended_at=None,
+    active_s=185.2,
+    task="chat",
+    model="gpt-4o-mini",
+    url="http://127.0.0.1:8800/v1",
+    input="reviews.jsonl",
+    output="out.jsonl",
+)
+
+LANE = LaneState(
+    name="gpt-4o-mini @ 127.0.0.1:8800",
+    rpm_limit=1_500,
+    rpm_used=1_391,
+    tpm_limit=1_000_000,
+    tpm_used=312_400,
+    limit_source="server",
+    hits_429=212,
+    reset_at=START + 14,
+)
+
+EVENTS = (
+    Event(1, START - 186, "info", "started: 9,000 items from reviews.jsonl"),
+    Event(2, START - 140, "info", "concurrency 4 → 10 by you"),
+    Event(3, START - 120, "warn", "gpt-4o-mini @ 127.0.0.1:8800 is cooling: 429, retry after 2.0 s"),
+    Event(4, START - 118, "info", "gpt-4o-mini @ 127.0.0.1:8800 is open"),
+    Event(5, START - 60, "info", "concurrency 10 → 20 by you"),
+    Event(6, START - 31, "error", "item 3071 failed: 400 context length exceeded: 9,213 tokens, at most 8,192 allowed"),
+    Event(7, START - 12, "info", "delay 0.5 s → 0 s by you"),
+)
+
+CHANGES = (
+    Change(START - 140, "you", "concurrency", 4, 10),
+    Change(START - 60, "you", "concurrency", 10, 20),
+    Change(START - 12, "you", "delay", 0.5, 0.0),
+)
+
+
+def sample(at: float, *, items: int, rng: Random, errors: Mapping[str, int] | None = None, target: int = 20) -> Sample:
+    """Return one second of a job."""
+    latency = Histogram()
+    for _ in range(items):
+        latency.record(rng.lognormvariate(math.log(640), 0.45))
+    return Sample(
+        at=at, span_s=1.0, items=items, failed=0, requests=items + sum((errors or {}).values()), errors=errors or {},
+        latency=latency, in_flight=max(0, target - 3), target=target, tokens_in=items * 200, tokens_out=items * 24,
+        cost=items * 0.0001, backlog=3, rss_mb=61.2, cpu=0.21,
+    )  # fmt: skip
+
+
+def samples(until: float = START, seconds: int = 185, seed: int = 7) -> tuple[Sample, ...]:
+    """Return a job's history: three speeds, some noise, and a burst of errors."""
+    rng = Random(seed)
+    made: list[Sample] = []
+    for i in range(seconds):
+        age = seconds - i
+        base, target = (8, 4) if age > 140 else (20, 10) if age > 60 else (33, 20)
+        items = max(0, round(rng.gauss(base, base / 9)))
+        burst = {"rate_limited": rng.randint(2, 9)} if 118 < age < 124 or age in {40, 41} else {}
+        if rng.random() < 0.04:
+            burst["timeout"] = 1
+        made.append(sample(until - age + 1, items=items, rng=rng, errors=burst, target=target))
+    return tuple(made)
+
+
+def dials() -> Resolved:
+    """Return settings from three places."""
+    return resolve(
+        [
+            Layer("preset conservative", CONSERVATIVE),
+            Layer("job file", {"rpm": 1_500, "tpm": 1_000_000}),
+            Layer("live: you", {"concurrency": 20, "delay": 0.0}),
+        ]
+    )
+
+
+def snapshot(**changes: object) -> Snapshot:
+    """Return a running job as it is read; `changes` replace its parts."""
+    base = Snapshot(
+        taken_at=START,
+        job=JOB,
+        dials=dials(),
+        samples=samples(),
+        lanes=(LANE,),
+        events=EVENTS,
+        changes=CHANGES,
+        engine=EngineRow(4242, START - 190, START - 0.3),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def ended(state: JobState = JobState.FINISHED, reason: str = "") -> Snapshot:
+    """Return the same job after its end."""
+    job = replace(JOB, state=state, reason=reason, done=8_988, ended_at=START, exit_code=1)
+    return snapshot(job=job, engine=None, taken_at=START + 600)
+
+
+@dataclass
+class FakeSource:
+    """Answers from a snapshot; `obey` says whether the engine does what it is told, `refusal` why it does not."""
+
+    current: Snapshot | None = field(default_factory=snapshot)
+    others: tuple[JobRow, ...] = ()
+    obey: bool = True
+    refusal: str = ""
+    trouble: str = ""
+    sent: list[tuple[str, str, Mapping[str, object]]] = field(default_factory=list)
+    answers: dict[int, Answered] = field(default_factory=dict)
+    withdrawn: list[int] = field(default_factory=list)
+    reads: int = 0
+    closed: bool = False
+
+    def jobs(self) -> tuple[JobRow, ...]:
+        self._check()
+        return (*((self.current.job,) if self.current else ()), *self.others)
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        self._check()
+        self.reads += 1
+        return self.current if self.current and self.current.job.name == name else None
+
+    def _check(self) -> None:
+        if self.trouble:
+            raise WorkspaceError(self.trouble)
+
+    def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:
+        self.sent.append((job, verb, dict(args)))
+        if self.obey:
+            self.answer_all()
+        return len(self.sent)
+
+    def answer_all(self) -> None:
+        """Answer what is open, as an engine does."""
+        for number in range(1, len(self.sent) + 1):
+            if number not in self.answers:
+                self.answers[number] = self._do(*self.sent[number - 1][1:])
+
+    def _do(self, verb: str, args: Mapping[str, object]) -> Answered:
+        if self.refusal:
+            return Answered(applied=False, message=self.refusal)
+        try:
+            getattr(self, f"_do_{verb}")(args)
+        except BatchtopError as error:
+            return Answered(applied=False, message=str(error))
+        return Answered(applied=True, message=f"{verb} done")
+
+    def _do_set(self, args: Mapping[str, object], origin: str = "live: you") -> None:
+        assert self.current
+        settings = replace(self.current.dials.settings, **args)  # type: ignore[arg-type]
+        origins = {**self.current.dials.origins, **dict.fromkeys(args, origin)}
+        self.current = replace(self.current, dials=Resolved(settings, origins))
+
+    def _do_preset(self, args: Mapping[str, object]) -> None:
+        label, values = profile(PRESETS, str(args["name"]))
+        self._do_set(values, f"preset {label}")
+
+    def _state(self, state: JobState, reason: str) -> None:
+        assert self.current
+        self.current = replace(self.current, job=replace(self.current.job, state=state, reason=reason))
+
+    def _do_pause(self, args: Mapping[str, object]) -> None:
+        self._state(JobState.PAUSED, "paused by you")
+
+    def _do_resume(self, args: Mapping[str, object]) -> None:
+        self._state(JobState.RUNNING, "")
+
+    def _do_drain(self, args: Mapping[str, object]) -> None:
+        self._state(JobState.DRAINING, "drained by you")
+
+    def _do_cancel(self, args: Mapping[str, object]) -> None:
+        self._state(JobState.CANCELLED, "cancelled by you")
+
+    def answer(self, command: int) -> Answered | None:
+        return self.answers.get(command)
+
+    def withdraw(self, command: int) -> bool:
+        self.withdrawn.append(command)
+        return command not in self.answers
+
+    def close(self) -> None:
+        self.closed = True

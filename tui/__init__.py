@@ -1,0 +1,18 @@
+"""The dashboard: shows jobs and turns their dials. It reads the workspace and never runs a job itself."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .exit import Exit
+    from .source import Source
+
+
+def open_dashboard(source: "Source", *, job: str | None = None, ascii_only: bool = False) -> "Exit":
+    """Show the dashboard until the person leaves it, and return what they chose.
+
+    It opens on `job`, or else on the list of all jobs. Textual is imported here and no sooner.
+    """
+    from .app import Dashboard  # noqa: PLC0415
+    from .exit import Exit, Left  # noqa: PLC0415
+
+    return Dashboard(source, job=job, ascii_only=ascii_only).run() or Exit(Left.RUNNING, job)

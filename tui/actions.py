@@ -1,0 +1,126 @@
+"""Every key in one table, which feeds the bindings, the key bar, the help and the command palette."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from textual.binding import Binding, BindingType
+
+from .glyphs import Charset
+
+Where: TypeAlias = Literal["anywhere", "job", "dials", "log", "jobs", "presets", "question", "help", "typing"]
+
+TITLES: Final[dict[Where, str]] = {
+    "job": "The job",
+    "dials": "Dials",
+    "log": "Events",
+    "anywhere": "Everywhere",
+    "jobs": "List of jobs",
+    "presets": "Preset picker",
+    "question": "Questions",
+    "typing": "Typing a value",
+    "help": "This help",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a key does. Its id is what a keymap rebinds."""
+
+    where: Where
+    name: str
+    keys: str
+    """Keys as textual names them, separated by commas; the first is the one shown."""
+    method: str
+    """The action a binding calls: `pause` is `action_pause`."""
+    label: str
+    help: str
+    bar: int = 0
+    """Its place in the key bar, from 1; 0: not there."""
+    palette: bool = False
+
+    @property
+    def id(self) -> str:
+        """The name a keymap knows it by."""
+        return f"{self.where}.{self.name}"
+
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    Action("job", "pause", "space", "pause", "pause", "pause; again: resume", 1, palette=True),
+    Action("job", "presets", "p", "presets", "preset", "choose a preset, with what it would change", 2, palette=True),
+    Action("job", "drain", "D", "drain", "drain", "send nothing new, finish what is in flight, stop", 5, palette=True),
+    Action("job", "cancel", "x", "cancel", "cancel", "stop at once, giving up what is in flight", 6, palette=True),
+    Action("job", "back", "escape", "back", "jobs", "back to the list of jobs", 9, palette=True),
+    Action("job", "copy", "y", "copy", "copy", "copy the marked event, or else a summary of the job", 8, palette=True),
+    Action("dials", "up", "up,k", "dial(-1)", "up", "the dial above"),
+    Action("dials", "down", "down,j", "dial(1)", "down", "the dial below"),
+    Action("dials", "less", "left,minus,h", "step(-1)", "change", "one step less", 3),
+    Action("dials", "more", "right,plus,equals_sign,l", "step(1)", "more", "one step more"),
+    Action("dials", "type", "enter", "type", "type", "type a value, such as 20 or 500ms", 4),
+    Action("dials", "batch_size", "b", "choose('batch_size')", "batch size", "go to the batch size"),
+    Action("dials", "delay", "d", "choose('delay')", "delay", "go to the delay"),
+    Action("dials", "concurrency", "c", "choose('concurrency')", "concurrency", "go to the concurrency"),
+    Action("log", "older", "pageup", "log(-1)", "older", "mark an older event"),
+    Action("log", "newer", "pagedown", "log(1)", "newer", "mark a newer event"),
+    Action("log", "oldest", "home", "log(-1000000)", "oldest", "mark the oldest event"),
+    Action("log", "follow", "end", "log_follow", "follow", "follow the newest events again"),
+    Action("jobs", "up", "up,k", "cursor(-1)", "up", "the job above"),
+    Action("jobs", "down", "down,j", "cursor(1)", "down", "the job below"),
+    Action("jobs", "first", "home", "cursor(-1000000)", "first", "the first job"),
+    Action("jobs", "last", "end", "cursor(1000000)", "last", "the last job"),
+    Action("jobs", "open", "enter,right,l", "open", "open", "open the job", 1, palette=True),
+    Action("jobs", "leave", "escape", "app.ask_quit", "leave", "leave; jobs go on", 8),
+    Action("presets", "up", "up,k", "cursor(-1)", "up", "the preset above", 1),
+    Action("presets", "down", "down,j", "cursor(1)", "down", "the preset below", 2),
+    Action("presets", "load", "enter", "load", "load", "load it: every value at right changes", 3),
+    Action("presets", "close", "escape,p,q,ctrl+c", "close", "close", "change nothing", 4),
+    Action("question", "up", "up,k", "cursor(-1)", "up", "the answer above"),
+    Action("question", "down", "down,j", "cursor(1)", "down", "the answer below"),
+    Action("question", "take", "enter", "take", "take", "take the marked answer"),
+    Action("question", "leave", "l", "answer('l')", "leave", "leave the job running"),
+    Action("question", "drain", "d", "answer('d')", "drain", "drain the job"),
+    Action("question", "cancel", "x", "answer('x')", "cancel", "cancel the job"),
+    Action("question", "yes", "y", "answer('y')", "yes", "yes, do it"),
+    Action("question", "stay", "escape,n,q,ctrl+c", "stay", "stay", "change nothing and go back"),
+    Action("typing", "take", "enter", "submit", "take", "take the value", 1),
+    Action("typing", "leave", "escape", "leave_typing", "leave", "leave the dial as it is", 2),
+    Action("help", "up", "up,k", "scroll(-1)", "up", "a line up"),
+    Action("help", "down", "down,j", "scroll(1)", "down", "a line down", 1),
+    Action("help", "page_up", "pageup,b", "page(-1)", "page up", "a page up"),
+    Action("help", "page_down", "pagedown,space", "page(1)", "page", "a page down", 2),
+    Action("help", "top", "home", "scroll(-1000000)", "top", "to the top"),
+    Action("help", "bottom", "end", "scroll(1000000)", "bottom", "to the end"),
+    Action("help", "close", "escape,q,question_mark,f1,ctrl+c", "close", "close", "close the help", 3),
+    Action("anywhere", "palette", "ctrl+p", "command_palette", "all", "all actions and colour themes, by name", 10),
+    Action("anywhere", "help", "question_mark,f1", "help", "help", "this help", 7, palette=True),
+    Action(
+        "anywhere", "quit", "q,ctrl+c,ctrl+q", "ask_quit", "quit", "leave; asks what becomes of a job", 8, palette=True
+    ),
+)
+
+
+def of(*places: Where) -> Iterator[Action]:
+    """Yield the actions of these places, in the table's order."""
+    return (action for action in ACTIONS if action.where in places)
+
+
+def bindings(*places: Where) -> list[BindingType]:
+    """Return the bindings of these places, rebindable by id."""
+    return [
+        Binding(action.keys, action.method, action.label, id=action.id, show=False, tooltip=action.help)
+        for action in of(*places)
+    ]
+
+
+_SYMBOLS: Final = {
+    "escape": "esc", "enter": "↵", "left": "←", "right": "→", "up": "↑", "down": "↓", "question_mark": "?",
+    "plus": "+", "equals_sign": "=", "minus": "-", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home",
+    "end": "End", "ctrl+p": "^p", "ctrl+c": "^c", "ctrl+q": "^q", "f1": "F1",
+}  # fmt: skip
+_IN_LETTERS: Final = {"↵": "enter", "←": "left ", "→": "right", "↑": "up", "↓": "down"}
+
+
+def key_name(key: str, charset: Charset = "braille") -> str:
+    """Return a key as a keyboard says it; in letters where the terminal has no arrows."""
+    name = _SYMBOLS.get(key, key)
+    return name if charset == "braille" else _IN_LETTERS.get(name, name)

@@ -1,0 +1,89 @@
+"""The dashboard: a list of jobs, one job's screen over it, and what holds everywhere."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from ..engine.presets import Preset, load_presets
+from .actions import ACTIONS, Action, bindings
+from .courier import SourceThread
+from .exit import Exit, Left
+from .glyphs import Charset, charset
+from .screens.help import HelpScreen
+from .screens.job import JobScreen
+from .screens.jobs import JobsScreen
+from .source import Source
+from .themes import BATCHTOP, default_theme
+
+
+class Dashboard(App[Exit], inherit_bindings=False):
+    """Shows jobs of one source. It never runs one: closing it, or losing it, leaves them as they are."""
+
+    TITLE = "batchtop"
+    AUTO_FOCUS = None
+    BINDINGS = bindings("anywhere")
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        job: str | None = None,
+        presets: Callable[[], Mapping[str, Preset]] = load_presets,
+        ascii_only: bool = False,
+        keymap: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] = os.environ,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(ansi_color=True if "NO_COLOR" in environment else None)
+        self.source, self.first_job, self.presets, self.now = source, job, presets, now
+        self.charset: Charset = charset(environment, ascii_only=ascii_only)
+        self.thread = SourceThread()
+        self.keymap = dict(keymap or {})
+        self.animation_level = "none"
+        self.register_theme(BATCHTOP)
+        self.theme = default_theme(environment)
+
+    def on_mount(self) -> None:
+        """Open the job asked for, or the list of all."""
+        self.set_keymap(self.keymap)
+        self.push_screen(JobsScreen(self) if self.first_job is None else JobScreen(self.first_job, self))
+
+    def open_job(self, name: str) -> None:
+        """Show a job instead of the list. Never both: a screen that lies below another is still painted."""
+        self.switch_screen(JobScreen(name, self))  # pyright: ignore[reportUnknownMemberType]
+
+    def open_jobs(self, marked: str) -> None:
+        """Show the list instead of a job, with that job marked."""
+        self.switch_screen(JobsScreen(self, marked))  # pyright: ignore[reportUnknownMemberType]
+
+    def on_unmount(self) -> None:
+        """Let the source go."""
+        self.thread.close(self.source)
+
+    def action_help(self) -> None:
+        """Show every key."""
+        self.push_screen(HelpScreen(self.charset, self.keymap))
+
+    def action_ask_quit(self) -> None:
+        """Leave; a live job's screen asks first."""
+        if isinstance(self.screen, JobScreen):
+            self.screen.ask_quit()
+        else:
+            self.exit(Exit(Left.RUNNING))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Yield what the palette offers on a screen: what its keys do now, and the themes."""
+        bound = {active.binding.id for active in screen.active_bindings.values()}
+        for action in ACTIONS:
+            if action.palette and action.id in bound:
+                yield SystemCommand(action.label, action.help, partial(self._do, action, screen))
+        yield SystemCommand(
+            "theme", "other colours; ansi-dark and ansi-light are the terminal's own", self.search_themes
+        )
+
+    async def _do(self, action: Action, screen: Screen[object]) -> None:
+        await self.run_action(action.method, self if action.where == "anywhere" else screen)

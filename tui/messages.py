@@ -1,0 +1,68 @@
+"""Every message of the dashboard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from ..engine.snapshot import JobRow, Snapshot
+from .courier import Delivery
+
+
+@dataclass
+class SnapshotRead(Message):
+    """A job was read; None when the workspace has none of that name."""
+
+    snapshot: Snapshot | None
+
+    def can_replace(self, message: Message) -> bool:
+        """Return whether an older one that still waits may be dropped."""
+        return isinstance(message, SnapshotRead)
+
+
+@dataclass
+class JobsRead(Message):
+    """The jobs were read."""
+
+    jobs: tuple[JobRow, ...]
+    at: float
+
+    def can_replace(self, message: Message) -> bool:
+        """Return whether an older one that still waits may be dropped."""
+        return isinstance(message, JobsRead)
+
+
+@dataclass
+class ReadFailed(Message):
+    """The workspace can't be read at the moment."""
+
+    reason: str
+
+
+@dataclass
+class Asked(Message):
+    """Something is asked of the engine."""
+
+    verb: str
+    args: Mapping[str, object]
+
+
+@dataclass
+class Delivered(Message):
+    """A command was answered, or was not in time."""
+
+    delivery: Delivery
+
+
+@dataclass
+class DialPicked(Message):
+    """A dial was clicked."""
+
+    key: str
+
+
+@dataclass
+class JobPicked(Message):
+    """A job was clicked."""
+
+    row: int

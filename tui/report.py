@@ -1,0 +1,20 @@
+"""A job in a few lines of plain text, for the clipboard."""
+
+from ..engine.snapshot import Snapshot
+from ..engine.text import clean
+from . import format as say
+from .line import text_of
+from .widgets.errors import kinds
+from .widgets.summary import summary
+
+
+def summary_text(snapshot: Snapshot) -> str:
+    """Return how a job stands."""
+    errors = ", ".join(f"{say.count(ever)} {kind}" for kind, _, ever in kinds(snapshot)) or "none"
+    reason = f" ({clean(snapshot.job.reason)})" if snapshot.job.reason else ""
+    lines = [
+        f"{clean(snapshot.job.name)}: {snapshot.job.state}{reason}",
+        *map(text_of, summary(snapshot)),
+        f"{'errors':<11}{errors}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""A question with its answers: quitting, draining, cancelling. The harmless answer is marked first."""
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from ..actions import bindings, key_name
+from ..glyphs import Charset
+from ..line import BLANK, Line, fit, line
+from ..widgets.painted import Painted
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer: its key, its name, and what then happens."""
+
+    key: str
+    name: str
+    effect: str
+
+
+STAY = Choice("escape", "stay", "change nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, two sentences about it, and the answers; `escape` is always one of them."""
+
+    title: str
+    about: tuple[str, str]
+    choices: tuple[Choice, ...]
+
+
+class QuestionScreen(ModalScreen[str], inherit_bindings=False):
+    """Asks, and is dismissed with the key of the answer."""
+
+    CSS_PATH = "question.tcss"
+    BINDINGS = bindings("question")
+
+    def __init__(self, question: Question, charset: Charset) -> None:
+        super().__init__(classes=f"-{charset}")
+        self.question = question
+        self.choices = (*question.choices, STAY)
+        self.body = Painted(charset=charset)
+        self.index = 0
+
+    def compose(self) -> ComposeResult:
+        """Yield the box."""
+        with Vertical(id="box") as box:
+            box.border_title = self.question.title
+            yield self.body
+
+    def on_mount(self) -> None:
+        """Draw the answers."""
+        self.body.styles.height = len(self.choices) + 5
+        self._draw()
+
+    def _draw(self) -> None:
+        answers = [choice_line(choice, marked=i == self.index) for i, choice in enumerate(self.choices)]
+        keys = line(("↑↓", "key"), (" choose  ", "dim"), ("↵", "key"), (" take", "dim"))
+        self.body.paint([*(line((text, "dim")) for text in self.question.about), BLANK, *answers, BLANK, keys])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key means something here."""
+        return action != "answer" or any(choice.key == parameters[0] for choice in self.choices)
+
+    def action_cursor(self, step: int) -> None:
+        """Mark the answer above or below."""
+        self.index = min(max(self.index + step, 0), len(self.choices) - 1)
+        self._draw()
+
+    def action_take(self) -> None:
+        """Answer with the marked one."""
+        self.dismiss(self.choices[self.index].key)
+
+    def action_answer(self, key: str) -> None:
+        """Answer with the one of this key."""
+        self.dismiss(key)
+
+    def action_stay(self) -> None:
+        """Go back."""
+        self.dismiss(STAY.key)
+
+    def on_click(self, event: events.Click) -> None:
+        """Answer with the line under the pointer."""
+        row = event.screen_y - self.body.region.y - 3
+        if event.widget is self.body and 0 <= row < len(self.choices):
+            self.dismiss(self.choices[row].key)
+
+
+def choice_line(choice: Choice, *, marked: bool) -> Line:
+    """Return an answer: its key, its name, what it does."""
+    name = fit(choice.name, 14)
+    return line(
+        "▸ " if marked else "  ",
+        (f"{key_name(choice.key):<4}", "key"),
+        (name, "chosen" if marked else "strong"),
+        (f" {choice.effect}", "dim"),
+    )

@@ -1,0 +1,175 @@
+"""From samples to what charts and numbers show: values over time, recent rates, latencies, errors. Pure."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from ..engine.histogram import Histogram
+from ..engine.snapshot import ACTIVE, JobState, Sample, Snapshot
+
+Points: TypeAlias = tuple[float | None, ...]
+
+WINDOWS_S: Final = (60.0, 120.0, 180.0, 240.0, 300.0)
+"""How much time a chart shows: the shortest of these that holds all samples."""
+RECENT_S: Final = 10.0
+ETA_S: Final = 60.0
+BRIDGED_S: Final = 15.0
+"""A line is drawn across a gap this long, as a slow server answers only now and then."""
+STALE_S: Final = 2.0
+_MOVING: Final = frozenset({JobState.LOADING, JobState.RUNNING, JobState.DRAINING})
+
+
+def end_of(snapshot: Snapshot) -> float:
+    """Return the moment at the right edge of the charts: now while the job moves, else its last sample."""
+    if snapshot.job.state in _MOVING or not snapshot.samples:
+        return snapshot.taken_at
+    return snapshot.samples[-1].at
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The span of time a chart shows, cut in bins that stay where they are while time passes."""
+
+    start: float
+    step_s: float
+    bins: int
+    seconds: float
+
+    def bin_of(self, at: float) -> int:
+        """Return the bin a moment falls in; it may lie outside of the frame."""
+        return math.floor((at - self.start) / self.step_s)
+
+
+def frame(snapshot: Snapshot, bins: int) -> Frame:
+    """Return the frame that ends at the snapshot's last moment."""
+    end = end_of(snapshot)
+    first = snapshot.samples[0].at - snapshot.samples[0].span_s if snapshot.samples else end
+    seconds = next((each for each in WINDOWS_S if each >= end - first), WINDOWS_S[-1])
+    step = seconds / max(1, bins)
+    return Frame((math.ceil(end / step) - bins) * step, step, bins, seconds)
+
+
+def rates(samples: Sequence[Sample], within: Frame, pick: Callable[[Sample], float]) -> Points:
+    """Return what `pick` counts, a second, in each bin; a sample is spread over the bins it spans."""
+    sums, covered = [0.0] * within.bins, [0.0] * within.bins
+    for sample in samples:
+        amount, begin = pick(sample), sample.at - sample.span_s
+        for i in _bins(sample, within):
+            left = within.start + i * within.step_s
+            shared = min(sample.at, left + within.step_s) - max(begin, left)
+            covered[i] += shared
+            sums[i] += amount * shared / sample.span_s
+    # A sliver of a sample at the edge of a bin says nothing about the whole bin.
+    least = min(0.2, within.step_s / 4)
+    return bridged(tuple(s / c if c > least else None for s, c in zip(sums, covered, strict=True)), within)
+
+
+def quantiles(samples: Sequence[Sample], within: Frame, fractions: Sequence[float]) -> tuple[Points, ...]:
+    """Return the latency in ms at each fraction, for each bin."""
+    parts: list[list[Histogram]] = [[] for _ in range(within.bins)]
+    for sample in samples:
+        if sample.latency.total:
+            for i in _bins(sample, within):
+                parts[i].append(sample.latency)
+    merged = [Histogram.merged(part) if part else None for part in parts]
+    return tuple(
+        bridged(tuple(each.quantile(fraction) if each else None for each in merged), within) for fraction in fractions
+    )
+
+
+def _bins(sample: Sample, within: Frame) -> range:
+    first = max(0, within.bin_of(sample.at - sample.span_s))
+    return range(first, min(within.bins - 1, within.bin_of(sample.at)) + 1) if sample.span_s > 0 else range(0)
+
+
+def bridged(points: Points, within: Frame) -> Points:
+    """Return the points with short gaps between two of them filled by a straight line."""
+    filled = list(points)
+    before: int | None = None
+    for i, value in enumerate(points):
+        if value is None:
+            continue
+        if before is not None and 1 < i - before <= BRIDGED_S / within.step_s + 1:
+            start = points[before] or 0.0
+            for j in range(before + 1, i):
+                filled[j] = start + (value - start) * (j - before) / (i - before)
+        before = i
+    return tuple(filled)
+
+
+def changes(snapshot: Snapshot, within: Frame) -> tuple[int, ...]:
+    """Return the bins in which a setting changed."""
+    found = {within.bin_of(change.at) for change in snapshot.changes}
+    return tuple(sorted(i for i in found if 0 <= i < within.bins))
+
+
+def recent(snapshot: Snapshot, seconds: float) -> tuple[Sample, ...]:
+    """Return the samples of the last `seconds`."""
+    since = end_of(snapshot) - seconds
+    return tuple(sample for sample in snapshot.samples if sample.at > since)
+
+
+def recent_rate(snapshot: Snapshot, pick: Callable[[Sample], float], seconds: float = RECENT_S) -> float | None:
+    """Return what `pick` counts, a second, lately; time without samples counts as time, None is for no samples."""
+    if not snapshot.samples:
+        return None
+    begin = snapshot.samples[0].at - snapshot.samples[0].span_s
+    shown = recent(snapshot, seconds)
+    since = min(shown[0].at - shown[0].span_s, end_of(snapshot) - seconds) if shown else end_of(snapshot) - seconds
+    passed = end_of(snapshot) - max(since, begin)
+    return sum(map(pick, shown)) / passed if passed > 0 else None
+
+
+def settled(sample: Sample) -> int:
+    """Return how many items ended in a sample, well or badly."""
+    return sample.items + sample.failed
+
+
+def eta_s(snapshot: Snapshot) -> float | None:
+    """Return the seconds until no item is left at the recent rate, or None while that can't be told."""
+    if snapshot.job.state is not JobState.RUNNING:
+        return None
+    speed = recent_rate(snapshot, settled, ETA_S)
+    return snapshot.job.left / speed if speed else None
+
+
+def latency_quantiles(snapshot: Snapshot, seconds: float) -> tuple[float | None, float | None, float | None]:
+    """Return p50, p95 and p99 in ms over the last `seconds`."""
+    merged = Histogram.merged(sample.latency for sample in recent(snapshot, seconds))
+    return merged.quantile(0.5), merged.quantile(0.95), merged.quantile(0.99)
+
+
+def span_shown(snapshot: Snapshot) -> str:
+    """Return how much time the charts show, as in `last 5 min`."""
+    seconds = frame(snapshot, 1).seconds
+    return f"last {seconds / 60:g} min" if seconds > 60 else "last 60 s"
+
+
+def errors_in(samples: Sequence[Sample]) -> dict[str, int]:
+    """Return how often each kind of error stands in the samples."""
+    counts: dict[str, int] = {}
+    for sample in samples:
+        for kind, number in sample.errors.items():
+            counts[kind] = counts.get(kind, 0) + number
+    return counts
+
+
+def is_live(snapshot: Snapshot) -> bool:
+    """Return whether the job is an engine's concern, so that its dials do something."""
+    return snapshot.job.state in ACTIVE
+
+
+def in_flight(snapshot: Snapshot) -> int:
+    """Return how many batches were in flight when last counted."""
+    return snapshot.samples[-1].in_flight if snapshot.samples else 0
+
+
+def stale(snapshot: Snapshot) -> str:
+    """Return `no engine` or `stalled 7 s` for an active job that nobody moves, else an empty text."""
+    if not is_live(snapshot):
+        return ""
+    if snapshot.engine is None:
+        return "no engine"
+    age = snapshot.taken_at - snapshot.engine.heartbeat_at
+    return f"stalled {int(age)} s" if age > STALE_S else ""

@@ -1,0 +1,115 @@
+"""Where the dashboard's data comes from and its commands go: the workspace, or a stand-in for it."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from ..engine.errors import WorkspaceError
+from ..engine.snapshot import JobRow, Snapshot
+from ..engine.store import commands
+from ..engine.store.reader import Reader
+
+T = TypeVar("T")
+
+
+class Answered(Protocol):
+    """What became of a command."""
+
+    @property
+    def applied(self) -> bool:
+        """Whether the engine did it."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """What it did, or why it did not."""
+        ...
+
+
+class Source(Protocol):
+    """A workspace as the dashboard sees it. All calls come from one thread; they raise BatchtopError for a person."""
+
+    def jobs(self) -> tuple[JobRow, ...]:
+        """Return every job, the newest first."""
+        ...
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return one job, or None when there is none of that name."""
+        ...
+
+    def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:
+        """Ask the engine for something and return the command's number."""
+        ...
+
+    def answer(self, command: int) -> Answered | None:
+        """Return what became of a command, or None while that is open."""
+        ...
+
+    def withdraw(self, command: int) -> bool:
+        """Take back a command that is still open; False when it is not."""
+        ...
+
+    def close(self) -> None:
+        """Let the workspace go."""
+        ...
+
+
+class WorkspaceSource:
+    """The workspace file; it is opened again when it was replaced, and may come and go."""
+
+    def __init__(self, path: Path, *, who: str = "you") -> None:
+        self._path, self._who = path, who
+        self._reader: Reader | None = None
+        self._identity: tuple[int, int] | None = None
+
+    def jobs(self) -> tuple[JobRow, ...]:
+        """Return every job, the newest first."""
+        return self._read(lambda reader: reader.jobs())
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return one job, or None when there is none of that name."""
+        return self._read(lambda reader: reader.snapshot(name))
+
+    def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:
+        """Write a command and return its number."""
+        return commands.send(self._path, job, verb, args, self._who)
+
+    def answer(self, command: int) -> Answered | None:
+        """Return what became of a command, or None while that is open."""
+        return commands.answer(self._path, command)
+
+    def withdraw(self, command: int) -> bool:
+        """Take back a command that is still open."""
+        return commands.withdraw(self._path, command)
+
+    def close(self) -> None:
+        """Close the reader, if there is one."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+
+    def _read(self, read: Callable[[Reader], T]) -> T:
+        try:
+            return read(self._opened())
+        except (sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
+            self.close()
+            raise WorkspaceError(f"{self._path}: cannot be read ({error})") from error
+
+    def _opened(self) -> Reader:
+        """Return a reader of the file that is there now."""
+        identity = self._file_identity()
+        if self._reader is None or identity != self._identity:
+            self.close()
+            self._reader, self._identity = Reader(self._path), identity
+        return self._reader
+
+    def _file_identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - the path may be missing, and only two numbers are wanted
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino

@@ -1,0 +1,112 @@
+"""The settings as dials: value, unit, where it comes from, and what was asked but is not confirmed yet."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from textual import events
+from textual.geometry import Size
+
+from ...engine.settings import DIALS, Value, show
+from ...engine.snapshot import Snapshot
+from ...engine.text import clean
+from .. import format as say
+from ..line import Line, Tone, crop, line, spread, width
+from ..messages import DialPicked
+from ..series import in_flight, is_live
+from ..tuning import ORDER, Tuning
+from .view import View
+
+NAMES: Final = {"rpm": "rpm", "tpm": "tpm", "cost": "cost limit", "chunk_batches": "chunk"}
+_UNITS: Final = {
+    "batch_size": "items",
+    "rpm": "requests/min",
+    "tpm": "tokens/min",
+    "max_attempts": "tries",
+    "chunk_batches": "batches",
+}
+
+
+def name_of(key: str) -> str:
+    """Return a dial's name in words."""
+    return NAMES.get(key, say.words(key))
+
+
+def value_of(key: str, value: Value) -> str:
+    """Return a dial's value with its unit."""
+    text = show(key, value)
+    return f"{text} {_UNITS[key]}" if key in _UNITS and not (DIALS[key].unlimited and value == 0) else text
+
+
+def preset_of(snapshot: Snapshot) -> str:
+    """Return the preset most dials come from, or `none`."""
+    origins = [origin.removeprefix("preset ") for origin in snapshot.dials.origins.values() if "preset " in origin]
+    return max(sorted(set(origins)), key=origins.count) if origins else "none"
+
+
+def dial_line(snapshot: Snapshot, tuning: Tuning, key: str, cells: int) -> Line:
+    """Return one dial: its name, its value, what was asked of it, what it is for, and where its value comes from."""
+    live = is_live(snapshot)
+    chosen = live and key == tuning.chosen
+    number, unit = number_and_unit(key, getattr(snapshot.dials.settings, key))
+    tone: Tone = "" if live else "dim"
+    head = line("▸ " if chosen else "  ", (f"{name_of(key):<13}", "chosen" if chosen else tone))
+    head = (*head, *line((f"{number:>10} ", "strong" if live else tone), (unit, tone)), *_aside(snapshot, tuning, key))
+    if cells >= 100:
+        head = (*head, *line(" " * max(2, 50 - width(head)), (DIALS[key].doc, "dim")))
+    origin = line((clean(snapshot.dials.origins.get(key, "")), "dim"))
+    return spread(head, crop(origin, max(0, cells - width(head) - 2)), cells)
+
+
+def number_and_unit(key: str, value: Value) -> tuple[str, str]:
+    """Return a value in two parts, which line up below each other."""
+    number, _, unit = value_of(key, value).partition(" ")
+    return (number, unit) if number[-1:].isdigit() else ("", f"{number} {unit}")
+
+
+def _aside(snapshot: Snapshot, tuning: Tuning, key: str) -> Line:
+    """Return what stands behind a value: the batches in flight, and the value asked for."""
+    wish = tuning.wishes.get(key)
+    open_wish = wish is not None and wish.value != getattr(snapshot.dials.settings, key)
+    wished = line((f" → {value_of(key, wish.value)} …", "warn")) if wish and open_wish else ()
+    if key != "concurrency" or not is_live(snapshot) or not snapshot.samples:
+        return wished
+    return (*line(f"({say.count(in_flight(snapshot))} in flight)"), *wished)
+
+
+class Dials(View):
+    """The list of dials; the chosen one is always in sight."""
+
+    DEFAULT_CSS = "Dials { height: 1fr; }"
+
+    tuning: Tuning = Tuning()
+
+    def tune(self, tuning: Tuning) -> None:
+        """Draw with these wishes and this dial chosen."""
+        self.tuning = tuning
+        self.redraw()
+
+    def first_shown(self, height: int) -> int:
+        """Return which dial stands in the first line."""
+        return max(0, min(ORDER.index(self.tuning.chosen) - height + 1, len(ORDER) - height))
+
+    def lines_of(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
+        """Return the dials that have room."""
+        first = self.first_shown(room.height)
+        return [dial_line(snapshot, self.tuning, key, room.width) for key in ORDER[first : first + room.height]]
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the dial under the pointer."""
+        row = self.first_shown(self.size.height) + event.y
+        if row < len(ORDER):
+            self.post_message(DialPicked(ORDER[row]))
+
+
+def hint(snapshot: Snapshot, tuning: Tuning) -> Line:
+    """Return the line under the dials: what was said last, or what the chosen one is for."""
+    if tuning.note:
+        return line((clean(tuning.note), tuning.note_tone))
+    if not is_live(snapshot):
+        return line(("as they were when the job ended", "dim"))
+    if any(wish.confirmed_at is None for wish in tuning.wishes.values()):
+        return line(("waiting for the engine …", "warn"))
+    return line((DIALS[tuning.chosen].doc, "dim"))

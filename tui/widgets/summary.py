@@ -1,0 +1,35 @@
+"""How a job ended, or stands, in a few lines."""
+
+from ...engine.snapshot import Snapshot
+from ...engine.text import clean
+from .. import format as say
+from ..line import Line, line
+from ..series import WINDOWS_S, latency_quantiles, span_shown
+
+
+def summary(snapshot: Snapshot) -> list[Line]:
+    """Return how a job ended, one fact a line."""
+    job = snapshot.job
+    items = line(say.count(job.done), (" done, ", "dim"), say.count(job.failed), (" failed, ", "dim"))
+    facts = (
+        ("items", (*items, *line(say.count(job.left), (" left", "dim")))),
+        ("mean rate", line(f"{say.rate(mean_rate(snapshot))} items/s", (" while running", "dim"))),
+        ("latency", line(latency_text(snapshot), (f" ({span_shown(snapshot)})", "dim"))),
+        ("requests", line(say.count(job.requests))),
+        ("tokens", line(f"{say.count(job.tokens_in)} in, {say.count(job.tokens_out)} out")),
+        ("cost", line(say.money(job.cost))),
+        ("output", line(clean(job.output) or "none")),
+    )
+    return [line((f"{name:<11}", "dim"), *value) for name, value in facts]
+
+
+def latency_text(snapshot: Snapshot) -> str:
+    """Return p50, p95 and p99 over all the samples shown."""
+    quantiles = zip(("p50", "p95", "p99"), latency_quantiles(snapshot, WINDOWS_S[-1]), strict=True)
+    return ", ".join(f"{name} {say.latency(value)}" for name, value in quantiles)
+
+
+def mean_rate(snapshot: Snapshot) -> float | None:
+    """Return items a second over all the time the job ran."""
+    job = snapshot.job
+    return (job.done + job.failed) / job.active_s if job.active_s > 0 else None

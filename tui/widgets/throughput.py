@@ -1,0 +1,46 @@
+"""How fast the job goes: items and requests a second."""
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from ...engine.snapshot import Snapshot
+from .. import format as say
+from ..line import Line, join, line, spread, width
+from ..series import Frame, rates, recent_rate, settled
+from .chart import Curve
+from .panel import Panel
+
+
+def speeds(snapshot: Snapshot, cells: int) -> Line:
+    """Return the rates of the last seconds, each with the line it is drawn with."""
+    items = recent_rate(snapshot, settled)
+    requests = recent_rate(snapshot, lambda sample: sample.requests)
+    left = join(
+        (
+            line(("━ ", "one"), (say.rate(items), "strong"), " items/s"),
+            line(("╌ ", "two"), (say.rate(requests), "strong"), " requests/s"),
+        ),
+        "   ",
+    )
+    hint = line(("last 10 s", "dim"))
+    return spread(left, hint if width(left) + 12 < cells else (), cells)
+
+
+class Throughput(Panel):
+    """Items and requests a second, over time."""
+
+    heading = "Throughput"
+
+    def head(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
+        """Return the current rates."""
+        return (self.titled(speeds(snapshot, room.width - self.title_width)),)
+
+    def curves(self, snapshot: Snapshot, within: Frame) -> tuple[Curve, ...]:
+        """Return requests a second, dashed, under items a second."""
+        requests = rates(snapshot.samples, within, lambda sample: sample.requests)
+        return Curve(requests, "two", 3, 3), Curve(rates(snapshot.samples, within, settled), "one")
+
+    def value_name(self, value: float) -> str:
+        """Return a rate, as `20/s`."""
+        return f"{say.short(value)}/s"
