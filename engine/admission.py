@@ -1,17 +1,9 @@
 """The gates before a batch: each may only hold it back, and says why and until when. Pure."""
 
 from collections import deque
-from dataclasses import dataclass
 
+from .hold import Hold
 from .settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Why no batch may go now; `until` is a time of the engine's clock, None where an event has to come first."""
-
-    reason: str
-    until: float | None = None
 
 
 class Slots:

@@ -4,12 +4,13 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
-from .admission import Budget, Chunks, Hold, Slots
+from .admission import Budget, Chunks, Slots
 from .batcher import Batcher
 from .clock import Clock
-from .exchange import Exchanged, Route, exchange, nearest
+from .exchange import Exchange, Exchanged, RecalledError, Route, nearest
+from .hold import Hold
 from .item import Item
 from .limits import LaneClosed
 from .outcome import Answer, Outcome, Usage
@@ -18,6 +19,9 @@ from .settle import Again, PutBack, Settled, judge
 from .tasks import Call
 from .transport import Transport
 from .wake import Wake
+
+RECHECK_S: Final = 0.05
+"""How often a lane is asked again that waits for somebody else's answer: another job may use it too."""
 
 
 class Ledger(Protocol):
@@ -66,13 +70,13 @@ class Dispatcher:
         self.settings = settings
         self.batcher = Batcher()
         self.wake = Wake()
-        self.paused = False
+        self._paused = False
         self.stop: LaneClosed | Hold | None = None
         """Why no batch is sent any more: every lane closed, the budget used up, or somebody's wish."""
         self.hold: Hold | None = None
         """What holds the next batch back at the moment."""
         self._routes = routes
-        self._transport = transport
+        self._exchange = Exchange(transport, clock, self.wake)
         self._ledger = ledger
         self._price = price
         self._budget = budget
@@ -86,6 +90,23 @@ class Dispatcher:
     def in_flight(self) -> int:
         """Batches sent and not yet answered in full."""
         return self._slots.in_flight
+
+    def pause(self) -> None:
+        """Send nothing more until `resume`."""
+        self._paused = True
+        self._exchange.recall()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._paused = False
+        self.wake()
+
+    def end(self, why: LaneClosed | Hold) -> None:
+        """Begin no batch any more; the first reason given is the one that is told, but a drain may become a cancel."""
+        if self.stop is None or self.stop == Hold("drain"):
+            self.stop = why
+        self._exchange.recall()
+        self.wake()
 
     async def run(self, want_items: Callable[[], None]) -> None:
         """Return when every item is settled, or, once `stop` is set, when nothing is in flight any more."""
@@ -116,7 +137,7 @@ class Dispatcher:
         """Ask every gate in turn; the first that holds the batch back names the reason."""
         if self._done():
             return Hold("ending")
-        if self.paused:
+        if self._paused:
             return Hold("paused")
         if self._ledger.full:
             return Hold("sink")
@@ -125,29 +146,36 @@ class Dispatcher:
             or self._chunks.hold(now, self.settings)
             or self._over_budget()
             or self._no_item(now)
-            or self._lane_hold()
+            or self._lane_hold(now)
         )
 
     def _over_budget(self) -> Hold | None:
         if not self._budget.exhausted(self.settings.cost):
             return None
         if not self._tasks:
-            self.stop = Hold("budget")
+            self.end(Hold("budget"))
         return Hold("budget")
 
     def _no_item(self, now: float) -> Hold | None:
         ready = self.batcher.ready_at(now, self.settings.batch_size, self.settings.max_wait)
         return None if ready is not None and ready <= now else Hold("source", ready)
 
-    def _lane_hold(self) -> Hold | None:
-        route = nearest(self._routes)
-        held = route.lane.hold() if route else Hold("closed")
-        return held and Hold(held.reason, held.until)
+    def _lane_hold(self, now: float) -> Hold | None:
+        """Begin no batch while its lane holds back, so that a change of settings reaches the next one."""
+        lane = self._route().lane
+        held = lane.hold()
+        if held is None:
+            return Hold("queue", now + RECHECK_S) if lane.waiting else None
+        if held.reason == "closed":
+            return None
+        return Hold(held.reason, now + RECHECK_S if held.until is None else held.until)
+
+    def _route(self) -> Route:
+        """Return the way a batch goes now; where every lane is closed any will do, it says why and ends the job."""
+        return nearest(self._routes) or self._routes[0]
 
     def _begin(self, batch: tuple[Item, ...]) -> None:
-        route = nearest(self._routes)
-        if route is None:
-            return self._put_back(batch)
+        route = self._route()
         plan = route.task.plan(batch)
         if not self._budget.reserve(sum(map(self._at_most, plan.calls)), self.settings.cost):
             return self._put_back(batch)
@@ -179,7 +207,9 @@ class Dispatcher:
     async def _call(self, route: Route, call: Call) -> None:
         cost = 0.0
         try:
-            done = await exchange(route, call, self._transport, self.settings.timeout, self._clock)
+            done = await self._exchange.send(route, call, self.settings.timeout)
+        except RecalledError:
+            self._put_back(call.items)
         except LaneClosed as closed:
             self._put_back(call.items)
             self._lane_closed(closed)
@@ -196,9 +226,8 @@ class Dispatcher:
         return self._price.at_most(call.tokens)
 
     def _lane_closed(self, closed: LaneClosed) -> None:
-        if nearest(self._routes) is None and self.stop is None:
-            self.stop = closed
-            self.wake()
+        if nearest(self._routes) is None:
+            self.end(closed)
 
     def _take_answers(self, call: Call, done: Exchanged) -> None:
         if len(call.items) > 1 and done.reply.outcome in {Outcome.BAD_ITEM, Outcome.SHORT_REPLY}:

@@ -53,6 +53,7 @@ class Engine:
             stack.enter_context(WorkspaceLock(self.path))
             self._writer = await stack.enter_async_context(Writer(self.path))
             inbox = await stack.enter_async_context(Inbox(self.path, self._writer))
+            await inbox.refuse_stale(self._clock.wall())
             self.interrupted = await self._writer.run(record.interrupted)
             self._transport = self._open_transport()
             stack.push_async_callback(self._transport.aclose)

@@ -52,7 +52,7 @@ class Journal:
         self._lanes[lane.name] = lane
         if before != lane:
             self._log.lane(lane)
-        if before and before.state != lane.state:
+        if lane.state != (before.state if before else "open"):
             self.tell(
                 f"{lane.name} is {_with_reason(lane.state, lane.reason)}", "info" if lane.state == "open" else "warn"
             )

@@ -1,6 +1,7 @@
 """The output and failures files: every result once, whatever happened before."""
 
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from .settle import Settled
 from .store.reader import Reader, failure_line, output_line
 
 STDOUT = "-"
+_LINE_HEAD = b'{"id":'
 
 
 class OutputFiles:
@@ -30,10 +32,15 @@ class OutputFiles:
         self._bytes = 0
         self._moved = False
 
+    def claim(self) -> None:
+        """Raise OutputError when the output, which this job has never touched, holds something."""
+        if self._output_path not in {"", STDOUT} and _head(self._output_path):
+            raise _foreign(self._output_path)
+
     def open(self, workspace: Path, job: int, *, seq: int, size: int) -> None:
         """Open both files and make them agree with the database, which says how far the output came (-1: never).
 
-        Raises OutputError where that would lose something that is not this job's, or can't be done.
+        Raises OutputError where that can't be done, or would lose something that is not this job's.
         """
         try:
             self._output = self._open_output(seq, size)
@@ -44,6 +51,8 @@ class OutputFiles:
 
     def _catch_up(self, reader: Reader, job: int) -> None:
         if self._failures_path:
+            if not _LINE_HEAD.startswith(_head(self._failures_path)):
+                raise _foreign(self._failures_path)
             self._failures = Path(self._failures_path).open("wb")  # noqa: SIM115 (closed by close)
             self._write(self._failures, [line for _, line in reader.output_lines(job, failed=True)])
         if self._output:
@@ -72,11 +81,14 @@ class OutputFiles:
         return (self._seq, self._bytes) if moved and self._output_path != STDOUT else None
 
     def close(self) -> None:
-        """Bring both files to the disk and close them."""
+        """Bring both files to the disk and close them; where that fails, `failure` says so."""
         for file in (self._output, self._failures):
             if file and file is not sys.stdout.buffer:
-                os.fsync(file.fileno())
-                file.close()
+                try:
+                    with file:
+                        _sync(file)
+                except OSError as error:
+                    self.failure = self.failure or error
 
     def _open_output(self, seq: int, size: int) -> BinaryIO | None:
         if not self._output_path:
@@ -85,8 +97,6 @@ class OutputFiles:
             return sys.stdout.buffer
         path = Path(self._output_path)
         found = path.stat().st_size if path.exists() else 0
-        if found and size < 0:
-            raise OutputError(f"{path}: holds something this job did not write; move it away, or choose another output")
         self._seq, self._bytes = (seq, size) if found >= size >= 0 else (0, 0)
         self._moved = True
         file = path.open("ab")
@@ -105,3 +115,20 @@ class OutputFiles:
         file.write(block)
         file.flush()
         return len(block)
+
+
+def _head(path: str) -> bytes:
+    """Return how a file begins, as long as a line's head at most; nothing where there is none to read."""
+    if not Path(path).is_file():
+        return b""
+    with Path(path).open("rb") as file:
+        return file.read(len(_LINE_HEAD))
+
+
+def _foreign(path: str) -> OutputError:
+    return OutputError(f"{path}: holds something this job did not write; move it away, or choose another output")
+
+
+def _sync(file: BinaryIO) -> None:
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        os.fsync(file.fileno())

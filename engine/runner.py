@@ -6,13 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from .admission import Budget, Hold
+from .admission import Budget
 from .books import Books
 from .clock import Clock
 from .dials import Dials
 from .dispatch import Dispatcher
 from .errors import BatchtopError, UsageError
 from .exchange import Route
+from .hold import Hold
 from .job import JobSpec, check_budget
 from .journal import Journal
 from .limits import LaneClosed
@@ -101,15 +102,14 @@ class Runner:
     def pause(self, reason: str) -> None:
         """Send nothing more until `resume`; what is in flight is answered. Raises UsageError unless it is running."""
         self._must_be(JobState.RUNNING)
-        self._loop.paused = True
+        self._loop.pause()
         self._enter(JobState.PAUSED, reason)
 
     def resume(self) -> None:
         """Go on after `pause`; raises UsageError unless it is paused."""
         self._must_be(JobState.PAUSED)
-        self._loop.paused = False
         self._enter(JobState.RUNNING)
-        self._loop.wake()
+        self._loop.resume()
 
     def _must_be(self, state: JobState) -> None:
         if self.state is not state:
@@ -118,17 +118,15 @@ class Runner:
     def drain(self, reason: str) -> None:
         """Answer what is in flight, then end; the job can be run again."""
         if self.active and self._loop.stop is None:
-            self._loop.stop = Hold("drain")
             self._enter(JobState.DRAINING, reason)
-            self._loop.wake()
+            self._loop.end(Hold("drain"))
 
     async def cancel(self, reason: str) -> None:
         """Drop what is in flight and end; the job can be run again."""
         if self.active:
-            self._loop.stop = Hold("cancel")
             self._enter(JobState.DRAINING, reason)
+            self._loop.end(Hold("cancel"))
             await self._loop.cancel_in_flight()
-            self._loop.wake()
 
     def change(self, values: Mapping[str, Value], *, who: str, origin: str) -> None:
         """Obey other settings from now on, and record what changed; raises SettingError for a budget without prices."""
@@ -155,21 +153,25 @@ class Runner:
             self._journal.tell(f"trying {retried:,} items again that failed for a passing cause")
 
     async def _run_loop(self) -> End:
-        if self._loop.stop is None:
-            await self._open_output()
-            self._enter(JobState.RUNNING)
-            self._journal.started()
-            async with Pages(self._writer.path, self._job) as pages:
-                feeding = asyncio.create_task(self._feed(pages))
-                sampling = asyncio.create_task(self._sample_for_ever())
-                try:
-                    await self._loop.run(self._want_items)
-                finally:
-                    await _stopped(feeding, sampling)
+        if self._loop.stop is not None:
+            return self._interrupted("stopped before all was loaded")
+        await self._open_output()
+        self._enter(JobState.RUNNING)
+        self._journal.started()
+        async with Pages(self._writer.path, self._job) as pages:
+            feeding = asyncio.create_task(self._feed(pages))
+            sampling = asyncio.create_task(self._sample_for_ever())
+            try:
+                await self._loop.run(self._want_items)
+            finally:
+                await _stopped(feeding, sampling)
         return await self._end()
 
     async def _open_output(self) -> None:
         seq, size = await self._writer.run(lambda db: record.output_position(db, self._job))
+        if size < 0:
+            await asyncio.to_thread(self._files.claim)
+            await self._writer.run(lambda db: record.claim_output(db, self._job))
         await asyncio.to_thread(self._files.open, self._writer.path, self._job, seq=seq, size=size)
         self._writer.attach(self._job, self._files, self._loop.wake)
         await self._writer.flush()
@@ -202,11 +204,14 @@ class Runner:
                 )
             case Hold("output"):
                 return End(JobState.STOPPED, f"the output can't be written: {self._files.failure}", EXIT_STOPPED)
-            case Hold(wish) if row.left:
-                state = JobState.CANCELLED if wish == "cancel" else JobState.DRAINED
-                return End(state, f"{row.left:,} items left; run the job again to continue", EXIT_INTERRUPTED)
+            case Hold() if row.left:
+                return self._interrupted(f"{row.left:,} items left")
             case _:
                 return End(JobState.FINISHED, "", EXIT_FAILED_ITEMS if row.failed else EXIT_OK)
+
+    def _interrupted(self, told: str) -> End:
+        state = JobState.CANCELLED if self._loop.stop == Hold("cancel") else JobState.DRAINED
+        return End(state, f"{told}; run the job again to continue", EXIT_INTERRUPTED)
 
     async def _finish(self, end: End) -> End:
         """Commit the last of it; an engine that can't write any more says so by its own error."""
@@ -238,8 +243,7 @@ class Runner:
             await self._clock.sleep(SAMPLE_S)
             self._take_sample()
             if (self._files.failure or self._writer.failure) and self._loop.stop is None:
-                self._loop.stop = Hold("output")
-                self._loop.wake()
+                self._loop.end(Hold("output"))
 
     def _take_sample(self) -> None:
         self._journal.sample(

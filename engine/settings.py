@@ -1,7 +1,6 @@
 """The live dials of a job: what each is, how it is written, and which value wins."""
 
 import difflib
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +11,8 @@ from .errors import SettingError
 Value: TypeAlias = int | float
 Kind: TypeAlias = Literal["count", "seconds", "usd"]
 
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+"""A comma between thousands; where it stands for a decimal point, as in `1,5`, the text is refused."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h)?")
 _SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -135,16 +136,16 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Value]:
 
 
 def _number(chosen: Dial, raw: object) -> float | None:
-    """Return `raw` as a finite number, or None where it can't be one of this kind."""
+    """Return `raw` as a number, or None where it can't be one of this kind."""
     if isinstance(raw, str):
         raw = _number_in(chosen, raw)
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
-    return None if chosen.kind == "count" and raw != int(raw) else raw
+    return None if chosen.kind == "count" and raw % 1 else raw
 
 
 def _number_in(chosen: Dial, text: str) -> float | None:
-    text = text.strip().replace("_", "").replace(",", "")
+    text = _THOUSANDS.sub("", text.strip().replace("_", ""))
     if chosen.unlimited and text.lower() in {"none", "off", "unlimited"}:
         return 0
     matched = _DURATION.fullmatch(text.removeprefix("$") if chosen.kind == "usd" else text)
@@ -155,7 +156,7 @@ def _number_in(chosen: Dial, text: str) -> float | None:
 
 def allowed(chosen: Dial) -> str:
     """Return in words which values a dial takes."""
-    span = f"from {chosen.minimum:g} to {chosen.maximum:,.10g}"
+    span = f"from {chosen.minimum:g} to {chosen.maximum:,.12g}"
     zero = " (0: no limit)" if chosen.unlimited else ""
     match chosen.kind:
         case "count":

@@ -1,8 +1,8 @@
 """What may hold a send back, and nothing else."""
 
+from ..hold import Hold
 from .errors import LaneClosed, LaneRefused, RequestTooLarge
 from .headers import RateHeaders, read_rate_headers
-from .hold import Hold
 from .lane import Grant, Lane
 from .pacer import Gcra
 

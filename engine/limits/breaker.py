@@ -36,11 +36,6 @@ class Breaker:
         """Whether requests may pass freely."""
         return self._failures < FAILURES_TO_OPEN
 
-    @property
-    def untouched(self) -> bool:
-        """Whether the last request was answered."""
-        return not self._failures
-
     def answered(self) -> None:
         """Count an answer, which closes the breaker."""
         self._answered = True

@@ -12,14 +12,16 @@ _CLOCK_S: Final = 0.001
 class Cooldown:
     """A deadline that only ever moves forward."""
 
-    __slots__ = ("strikes", "until")
+    __slots__ = ("reason", "strikes", "until")
 
     def __init__(self) -> None:
         self.until = -math.inf
+        self.reason = ""
+        """How long it is, and what the server said."""
         self.strikes = 0
         """Cooldowns begun since the last good answer."""
 
-    def begin(self, now: float, wait_s: float | None) -> None:
+    def begin(self, now: float, wait_s: float | None, message: str = "") -> None:
         """Keep still for as long as the server said, or else 1, 2, 4 ... 60 s while no good answer comes.
 
         A server that says 0 is believed once: a second refusal in a row shows that it does not mean it.
@@ -27,11 +29,13 @@ class Cooldown:
         if wait_s is None or (wait_s == 0 and self.strikes):
             wait_s = min(_LONGEST_S, 2.0 ** min(self.strikes, 6))
         self.strikes += 1
-        self.reach(now, wait_s)
+        self.reach(now, wait_s, message)
 
-    def reach(self, now: float, wait_s: float) -> bool:
+    def reach(self, now: float, wait_s: float, message: str = "") -> bool:
         """Keep still for `wait_s` from now; returns whether that moved the deadline."""
         deadline = now + wait_s + _CLOCK_S
-        moved = deadline > self.until
-        self.until = max(self.until, deadline)
-        return moved
+        if deadline <= self.until:
+            return False
+        self.until = deadline
+        self.reason = f"a pause of {round(wait_s, 3):g} s{'; the server said: ' if message else ''}{message}"
+        return True

@@ -115,7 +115,7 @@ class _Field(NamedTuple):
 
 _NAME = re.compile(r"rate-?limit(bysize)?(?![a-z])(.*)")
 _WHAT: Final = ("limit", "remaining", "reset")
-_OTHER: Final = {"hour", "day", "week", "month", "input", "output", "images", "audio", "concurrent"}
+_OTHER: Final = {"hour", "day", "week", "month", "input", "output", "images", "audio", "concurrent", "parallel"}
 """Words of limits that are none of requests or tokens a minute."""
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..clock import Clock
+from ..hold import Hold
 from ..outcome import Outcome
 from ..snapshot import LaneState
 from ..text import redact
 from .errors import LaneClosed, LaneRefused, RequestTooLarge
 from .headers import RateHeaders, read_rate_headers
-from .hold import Hold
 from .quota import Quota
 from .standing import Standing
 
@@ -109,6 +109,11 @@ class Lane:
             self._quota.give_back(grant.at, grant.tokens)
             self._standing.end(self._clock.now(), grant.round, Outcome.CANCELLED)
             self._pump()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait to be let out."""
+        return len(self._queue)
 
     def hold(self) -> Hold | None:
         """Return why a request could not go now, and until when, or None when it could."""

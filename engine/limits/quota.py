@@ -2,8 +2,8 @@
 
 import math
 
+from ..hold import Hold
 from .headers import RateHeaders
-from .hold import Hold
 from .minute import Minute
 from .pacer import Gcra
 

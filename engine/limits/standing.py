@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from ..hold import Hold
 from ..outcome import REFUSED, Outcome
 from .breaker import FAILURES_TO_OPEN, Breaker
 from .cooldown import Cooldown
-from .hold import Hold
 from .trial import Trial
 
 PROBATION: Final = 3
@@ -70,7 +70,7 @@ class Standing:
         if outcome in _FAILED:
             return self._failed(now, number, wait_s, message)
         if outcome is Outcome.RATE_LIMITED:
-            self._limited(now, number, wait_s)
+            self._limited(now, number, wait_s, message)
         elif outcome in REFUSED:
             self._refused(number, outcome, message)
         else:
@@ -84,8 +84,7 @@ class Standing:
             self.cooldown.strikes = 0
         if outcome is not Outcome.BAD_ITEM:
             self._refusals = 0
-        troubled = self.trial.running or self.cooldown.strikes or self._refusals or self.closed
-        self._calm = self.breaker.untouched and not troubled
+        self._calm = not (self.trial.running or self.cooldown.strikes or self._refusals or self.closed)
 
     def _answered(self, number: int) -> None:
         """Tell the breaker; once it is open, only its canary's answer closes it."""
@@ -97,7 +96,7 @@ class Standing:
         self.trial.leave(number, passed=False)
         if was_closed or number == self.trial.round:
             self._count_failure(now, message)
-        if wait_s is not None and self.cooldown.reach(now, wait_s):
+        if wait_s is not None and self.cooldown.reach(now, wait_s, message):
             self.trial.begin()
         return was_closed
 
@@ -108,13 +107,13 @@ class Standing:
         elif not self.breaker.closed:
             self.trial.begin()
 
-    def _limited(self, now: float, number: int, wait_s: float | None) -> None:
+    def _limited(self, now: float, number: int, wait_s: float | None, message: str) -> None:
         """React once to a burst: of requests sent before the cooldown began, only a longer Retry-After counts."""
         self._answered(number)
         if number == self.trial.round:
-            self.cooldown.begin(now, wait_s)
+            self.cooldown.begin(now, wait_s, message)
             self.trial.begin()
-        elif wait_s is not None and self.cooldown.reach(now, wait_s):
+        elif wait_s is not None and self.cooldown.reach(now, wait_s, message):
             self.trial.begin()
 
     def _refused(self, number: int, outcome: Outcome, message: str) -> None:
@@ -133,5 +132,5 @@ class Standing:
         if not self.breaker.closed:
             return "broken", f"{FAILURES_TO_OPEN} failures in a row or more; the last: {self.breaker.message}"
         if now < self.cooldown.until:
-            return "cooling", "the server asked for a pause"
+            return "cooling", self.cooldown.reason
         return "open", "waiting for a first good answer" if self.trial.running else ""

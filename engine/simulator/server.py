@@ -1,7 +1,6 @@
 """The simulated provider's sockets: HTTP in, decisions out, each after its latency."""
 
 import asyncio
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -10,6 +9,7 @@ from aiohttp import web
 
 from ..clock import Clock, LoopClock
 from ..errors import UsageError
+from ..open_files import allow_many_open_files
 from .behaviour import Behaviour
 from .log import Arrival, ArrivalLog
 from .provider import Incoming, Provider
@@ -109,16 +109,8 @@ async def serve(
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run a provider by itself until cancelled; `on_ready` is told its base URL once it answers."""
-    _allow_many_connections()
+    allow_many_open_files()
     async with Simulator(behaviour, host=host, port=port, log=log, keep_arrivals=False) as provider:
         if on_ready is not None:
             on_ready(provider.base_url)
         await asyncio.Event().wait()
-
-
-def _allow_many_connections() -> None:
-    """Raise this process's limit of open files as far as it may: each connection is one, and 256 is a common limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

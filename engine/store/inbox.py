@@ -7,6 +7,7 @@ from typing import Self
 import aiosqlite
 import msgspec
 
+from ..errors import UsageError
 from .commands import Answered, Command
 from .migrations import BUSY_TIMEOUT_S
 from .writer import Writer
@@ -37,6 +38,18 @@ class Inbox:
             "SELECT id, job, verb, args, who FROM commands WHERE state = 'new' ORDER BY id"
         )
         return [Command(row[0], row[1], row[2], msgspec.json.decode(row[3]), row[4]) for row in rows]
+
+    async def refuse_stale(self, at: float) -> None:
+        """Say no to what was asked while there was no engine: it was not meant for what runs from now on."""
+        answer = "no engine was running when this was asked; nothing was changed"
+        await self._writer.run(
+            lambda db: _done(
+                db,
+                """UPDATE commands SET state = 'refused', answer = ?, exit_code = ?, answered_at = ?
+                WHERE state = 'new' AND verb != 'run'""",
+                (answer, UsageError.exit_code, at),
+            )
+        )
 
     async def answer(self, command: Command, answered: Answered, at: float) -> None:
         """Commit what became of a command, with all that it changed."""

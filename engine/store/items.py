@@ -64,11 +64,12 @@ def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row])
 
 
 def _twice(db: sqlite3.Connection, job: int, chunk: list[tuple[int, str, int, bytes, bytes, int]]) -> InputError:
+    (path,) = db.execute("SELECT spec ->> '$.input.path' FROM jobs WHERE id = ?", (job,)).fetchone()
     for _, key, line, *_ in chunk:
         (first,) = db.execute("SELECT line FROM items WHERE job = ? AND key = ?", (job, key)).fetchone()
         if first != line:
-            return InputError(f"line {line}: the id {key} was used before, on line {first}; ids have to differ")
-    return InputError("two rows have the same id; ids have to differ")
+            return InputError(f"{path}, line {line}: the id {key} was used before, on line {first}; ids have to differ")
+    return InputError(f"{path}: two rows have the same id; ids have to differ")
 
 
 def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> Loaded:
@@ -96,8 +97,8 @@ def _compare(db: sqlite3.Connection, job: int, load: int) -> tuple[int, int]:
 
 
 def rewrite_output(db: sqlite3.Connection, job: int) -> None:
-    """Have the output file written anew: it holds lines that are no longer so."""
-    db.execute("UPDATE jobs SET output_seq = 0, output_bytes = 0 WHERE id = ?", (job,))
+    """Have the output file written anew: it holds lines that are no longer so. One never touched stays untouched."""
+    db.execute("UPDATE jobs SET output_seq = 0, output_bytes = min(output_bytes, 0) WHERE id = ?", (job,))
 
 
 def retry_transient(db: sqlite3.Connection, job: int) -> int:

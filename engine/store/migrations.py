@@ -1,7 +1,9 @@
 """The tables of a workspace, as an ordered list of steps; a file made by an older version moves forward by itself."""
 
 import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from ..errors import WorkspaceError
@@ -162,14 +164,31 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises WorkspaceError when the file is no workspace, can't be opened, or is of a newer version.
     """
-    try:
-        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        _migrate(db, path)
-    except sqlite3.Error as error:
-        raise WorkspaceError(f"{path}: cannot be used as a workspace ({error})") from error
+    with ExitStack() as stack:
+        try:
+            db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            stack.enter_context(closing(db))
+            _migrate(db, path)
+            _use_wal(db)
+            db.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.Error as error:
+            raise WorkspaceError(f"{path}: cannot be used as a workspace ({error})") from error
+        stack.pop_all()
     return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging, patiently: SQLite does not wait for another process that does the same."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:

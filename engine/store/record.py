@@ -52,6 +52,11 @@ def output_position(db: sqlite3.Connection, job: int) -> tuple[int, int]:
     return seq, size
 
 
+def claim_output(db: sqlite3.Connection, job: int) -> None:
+    """Write that the output file is this job's from now on, before the first line goes there."""
+    db.execute("UPDATE jobs SET output_seq = 0, output_bytes = 0 WHERE id = ?", (job,))
+
+
 def save_dials(writer: Writer, job: int, dials: Resolved, live: Collection[str]) -> None:
     """Write the settings in force; `live` names those that a change made."""
     for key, origin in dials.origins.items():

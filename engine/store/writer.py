@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
@@ -72,9 +73,11 @@ class Writer:
         self._closing = True
         self._wanted.set()
         self._full.set()
-        await self._group_task
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
-        self._thread.shutdown(wait=False)
+        try:
+            await self._group_task
+        finally:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
+            self._thread.shutdown(wait=False)
 
     @property
     def backlog(self) -> int:
@@ -115,10 +118,13 @@ class Writer:
         await self.run(_nothing)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` in one transaction on the writer's thread, behind all that was taken before it.
+        """Do `work` in a transaction on the writer's thread, once all that was taken before it is committed.
 
-        Raises WorkspaceError when the database can't be written.
+        What it raises undoes its own part alone. Raises WorkspaceError when the database can't be written, and from
+        the first group that was lost for good: its items are pending, though their jobs think them done.
         """
+        if self.failure:
+            raise self.failure
         group = self._take()
         self._committing += len(group.results)
         done = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, group, work)
@@ -131,10 +137,8 @@ class Writer:
         while not self._closing:
             await self._wanted.wait()
             await self._group_is_due()
-            try:
+            with suppress(WorkspaceError):  # it stays in `failure`
                 await self.run(_nothing)
-            except WorkspaceError as error:
-                self.failure = error
             for listener in self._listeners.values():
                 listener()
             if self.failure:
@@ -157,23 +161,29 @@ class Writer:
         return group
 
     def _transact(self, group: "_Group", work: Callable[[sqlite3.Connection], T]) -> T:
-        db = self._db
         try:
-            db.execute("BEGIN IMMEDIATE")
-            group.write(db)
-            result = work(db)
-            last_seq = db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0] if group.results else 0
-            db.execute("COMMIT")
-        except sqlite3.Error as error:
-            db.rollback()
-            raise WorkspaceError(
-                f"{self.path}: cannot be written ({error}); nothing committed before is lost"
-            ) from error
-        except BaseException:
-            db.rollback()
-            raise
+            last_seq = self._commit(group.write)
+        except Exception as error:
+            self.failure = self._told(error)
+            raise self.failure from error
         group.hand_on(last_seq)
+        try:
+            return self._commit(work)
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+
+    def _commit(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            result = work(self._db)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.rollback()
+            raise
         return result
+
+    def _told(self, error: Exception) -> WorkspaceError:
+        return WorkspaceError(f"{self.path}: cannot be written ({error}); nothing committed before is lost")
 
 
 def _nothing(_: sqlite3.Connection) -> None:
@@ -189,7 +199,8 @@ class _Group:
     statements: list[tuple[str, Sequence[object]]]
     sinks: dict[int, Sink]
 
-    def write(self, db: sqlite3.Connection) -> None:
+    def write(self, db: sqlite3.Connection) -> int:
+        """Write it all and return the number of the last result."""
         db.executemany(
             """INSERT INTO results (job, item, outcome, output, message, attempts, latency_ms, at)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -203,6 +214,7 @@ class _Group:
         for job, sink in self.sinks.items():
             if position := sink.position():
                 db.execute("UPDATE jobs SET output_seq = ?, output_bytes = ? WHERE id = ?", (*position, job))
+        return db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0] if self.results else 0
 
     def hand_on(self, last_seq: int) -> None:
         """Give the sinks what is committed now."""

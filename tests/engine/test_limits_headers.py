@@ -139,6 +139,17 @@ ENVOY = {
             },
             RateHeaders(100, 2_000_000, 42, None, None, None, 3.0),
         ),
+        # requests at a time are no requests a minute
+        (
+            {
+                "x-ratelimit-api_key-limit-requests": "60",
+                "x-ratelimit-api_key-remaining-requests": "59",
+                "x-ratelimit-api_key-limit-max_parallel_requests": "4",
+                "x-ratelimit-api_key-remaining-max_parallel_requests": "3",
+            },
+            RateHeaders(60, None, 59),
+        ),
+        ({"x-ratelimit-limit-concurrent-requests": "8"}, None),
         ({"x-ratelimit-limit-project-tokens": "9000", "x-ratelimit-limit-tokens": "10000"}, RateHeaders(None, 9000)),
         # Retry-After
         ({"retry-after": "2", "retry-after-ms": "1500"}, RateHeaders(retry_after_s=1.5)),

@@ -100,15 +100,16 @@ async def test_unlimited_lets_everybody_through_at_once() -> None:
 
 async def test_first_come_first_served() -> None:
     lane, order = await proven_lane(), list[int]()
-    lane.configure(rpm=600)
+    lane.configure(rpm=12_000)
 
     async def take_part(number: int) -> None:
+        await asyncio.sleep(number / 1000)
         lane.settle(await lane.admit(), Outcome.OK)
         order.append(number)
 
-    await all_done(*(take_part(number) for number in range(50)))
-    assert order == list(range(50))
-    assert now() == pytest.approx(104.9, abs=0.2)
+    await all_done(*(take_part(number) for number in range(200)))
+    assert order == list(range(200))
+    assert now() == pytest.approx(101, abs=0.1)
 
 
 @pytest.mark.parametrize(("rpm", "seconds"), [(500, 300), (10_000, 65)])

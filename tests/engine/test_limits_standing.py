@@ -80,9 +80,9 @@ def test_cooldown_backs_off_while_nothing_good_comes() -> None:
 def test_cooldown_never_ends_before_what_was_said_and_believes_a_zero_once() -> None:
     cooldown = Cooldown()
     cooldown.begin(0.0, 7.0)
-    assert 7.0 <= cooldown.until < 7.005
+    assert 7.001 <= cooldown.until < 7.005
     cooldown.reach(1.0, 2.0)
-    assert 7.0 <= cooldown.until < 7.005
+    assert 7.001 <= cooldown.until < 7.005
     cooldown.strikes = 0
     cooldown.begin(10.0, 0.0)
     assert cooldown.until < 10.005
@@ -169,6 +169,26 @@ def test_an_overload_that_says_how_long_is_waited_for() -> None:
     standing = proven()
     standing.end(1.0, standing.trial.enter(), Outcome.OVERLOADED, wait_s=3.0)
     assert standing.hold(1.0) == ("cooldown", pytest.approx(4, abs=0.01))
+
+
+def test_an_answer_to_an_older_request_ends_no_hold() -> None:
+    standing = proven()
+    slow = [standing.trial.enter() for _ in range(3)]
+    standing.end(1.0, standing.trial.enter(), Outcome.OVERLOADED, wait_s=3.0)
+    standing.end(1.1, slow[0], Outcome.OK)
+    assert standing.hold(1.1) == ("cooldown", pytest.approx(4, abs=0.01))
+    for _ in range(5):
+        standing.end(5.0, standing.trial.enter(), Outcome.TIMEOUT)
+    standing.end(5.1, slow[1], Outcome.OK)
+    standing.end(5.1, slow[2], Outcome.RATE_LIMITED)
+    assert standing.hold(5.1) == ("breaker", 5.5)
+
+
+def test_refusals_are_forgotten_with_a_success() -> None:
+    standing = proven()
+    for outcome in (Outcome.AUTH, Outcome.AUTH, Outcome.BAD_ITEM, Outcome.OK, Outcome.AUTH, Outcome.AUTH):
+        standing.end(1.0, standing.trial.enter(), outcome)
+    assert standing.closed is None
 
 
 def test_the_third_refusal_in_a_row_closes() -> None:

@@ -272,7 +272,7 @@ async def test_a_close_that_the_loop_has_not_seen_yet_is_survived(transport):
             closed.set()
 
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        thread = threading.Thread(target=server, args=(listener,))
+        thread = threading.Thread(target=server, args=(listener,), daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         await send(transport, url, b"first")

@@ -1,0 +1,102 @@
+"""A workspace file: made, moved forward, and never somebody else's."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from batchtop.engine.errors import WorkspaceError
+from batchtop.engine.store import migrations
+from batchtop.engine.store.migrations import STEPS, connect
+
+MANY_AT_ONCE = """
+import sys
+from pathlib import Path
+from batchtop.engine.store.migrations import connect
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(20):
+    connect(Path(sys.argv[1], f"{number}.db")).close()
+"""
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_a_new_file_has_the_tables_and_an_old_one_is_left_alone(workspace: Path):
+    with closing(connect(workspace)) as db:
+        db.execute("INSERT INTO commands (job, verb, args, who, at) VALUES ('a', 'pause', '{}', 'me', 0)")
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with closing(connect(workspace)) as db:
+        assert db.execute("SELECT count(*) FROM commands").fetchone() == (1,)
+    assert version(workspace) == len(STEPS)
+
+
+def test_processes_that_make_the_same_file_at_once_all_get_it(tmp_path: Path):
+    command = [sys.executable, "-c", MANY_AT_ONCE, str(tmp_path)]
+    makers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for maker in makers:
+        assert maker.stdout is not None
+        assert maker.stdout.readline() == "ready\n"
+    for maker in makers:
+        assert maker.stdin is not None
+        maker.stdin.write("go\n")
+        maker.stdin.flush()
+    for maker in makers:
+        maker.communicate(timeout=30)
+    assert [maker.returncode for maker in makers] == [0, 0, 0]
+    assert {version(path) for path in tmp_path.glob("*.db")} == {len(STEPS)}
+
+
+def test_a_file_of_a_newer_version_is_refused(workspace: Path):
+    with closing(sqlite3.connect(workspace)) as db:
+        db.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    with pytest.raises(WorkspaceError, match=r"was written by a newer batchtop .* update batchtop"):
+        connect(workspace)
+
+
+def foreign_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE recipes (name TEXT)")
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (foreign_database, "is an SQLite file, but no batchtop workspace; choose another with --db"),
+        (lambda path: path.write_text("dear diary\n" * 500), "cannot be used as a workspace"),
+        (Path.mkdir, "cannot be used as a workspace"),
+    ],
+)
+def test_what_is_no_workspace_is_refused_and_not_touched(tmp_path: Path, make, told):
+    path = tmp_path / "precious.db"
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(WorkspaceError, match=told) as caught:
+        connect(path)
+    assert str(path) in str(caught.value)
+    assert before is None or path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_step_moves_an_older_file_forward_and_one_that_fails_leaves_it_as_it_was(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    connect(workspace).close()
+
+    def half_a_step(db: sqlite3.Connection) -> None:
+        db.execute("CREATE TABLE extras (name TEXT) STRICT")
+        db.execute("no such statement")
+
+    monkeypatch.setattr(migrations, "STEPS", (*STEPS, half_a_step))
+    with pytest.raises(WorkspaceError, match="syntax error"):
+        connect(workspace)
+    assert version(workspace) == len(STEPS)
+
+    monkeypatch.setattr(migrations, "STEPS", (*STEPS, lambda db: db.execute("CREATE TABLE extras (name TEXT) STRICT")))
+    connect(workspace).close()
+    assert version(workspace) == len(STEPS) + 1

@@ -1,0 +1,215 @@
+"""The one writer: groups, totals beside their results, and what happens when the database can't be written."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from batchtop.engine.errors import InputError, WorkspaceError
+from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.settle import Settled
+from batchtop.engine.store.writer import GROUP_ROWS, Writer
+
+from .workshop import finish, job_of, registered, rows_of, settled, until
+
+RESULTS = "SELECT item, outcome, output, message, attempts FROM results ORDER BY seq"
+TOTALS = "SELECT done, failed, requests, tokens_in, tokens_out FROM jobs"
+
+
+class Groups:
+    """A sink that keeps what each commit brought, and what another connection sees of it at that moment."""
+
+    def __init__(self, workspace: Path) -> None:
+        self._workspace = workspace
+        self.groups: list[list[int]] = []
+        self.seen: list[tuple[int, int]] = []
+        self.moved = False
+
+    def append(self, settled: Sequence[Settled], last_seq: int) -> None:
+        self.groups.append([each.item.row for each in settled])
+        ((stored, counted),) = rows_of(
+            self._workspace, "SELECT (SELECT count(*) FROM results), done + failed FROM jobs"
+        )
+        self.seen.append((stored, counted))
+        assert stored == last_seq
+        self.moved = True
+
+    def position(self) -> tuple[int, int] | None:
+        moved, self.moved = self.moved, False
+        return (self.groups[-1][-1], 1000) if moved else None
+
+    @property
+    def items(self) -> list[int]:
+        return [row for group in self.groups for row in group]
+
+
+@pytest.fixture
+async def job(writer: Writer, workspace: Path) -> int:
+    return await with_items(writer, workspace)
+
+
+async def with_items(writer: Writer, workspace: Path, name: str = "job", count: int = 2000) -> int:
+    """Register a job with so many items; those of the first job in a file have the rows from 1."""
+    job = await registered(writer, job_of(workspace, name=name))
+    await writer.run(
+        lambda db: db.executemany(
+            "INSERT INTO items (job, key, line, digest, payload, load) VALUES (?, ?, 1, x'', x'7b7d', 1)",
+            ((job, str(number)) for number in range(count)),
+        )
+    )
+    return job
+
+
+async def test_results_items_and_totals_tell_the_same_story(writer: Writer, workspace: Path, job: int):
+    finish(writer, job, settled(1), settled(2, Outcome.BAD_ITEM, attempts=3), settled(3))
+    for outcome, usage in (
+        (Outcome.OK, Usage(10, 2)),
+        (Outcome.OVERLOADED, Usage(1, 0)),
+        (Outcome.OVERLOADED, Usage()),
+    ):
+        writer.tally(job).request(outcome, usage, 0.0, 5.0)
+    await writer.flush()
+    writer.tally(job).request(Outcome.TIMEOUT, Usage(), 0.0, 5.0)
+    await writer.flush()
+    assert rows_of(workspace, RESULTS) == [
+        (1, "ok", b'"yes"', None, 1),
+        (2, "bad_item", None, "it was bad_item", 3),
+        (3, "ok", b'"yes"', None, 1),
+    ]
+    assert rows_of(workspace, "SELECT status FROM items ORDER BY row LIMIT 4") == [
+        ("done",),
+        ("failed",),
+        ("done",),
+        ("pending",),
+    ]
+    assert rows_of(workspace, TOTALS) == [(2, 1, 4, 11, 2)]
+    assert rows_of(workspace, "SELECT errors ->> '$.overloaded', errors ->> '$.timeout' FROM jobs") == [(2, 1)]
+
+
+async def test_a_full_group_goes_at_once_and_the_rest_within_a_moment(writer: Writer, workspace: Path, job: int):
+    groups, woken = Groups(workspace), asyncio.Event()
+    writer.attach(job, groups, woken.set)
+    finish(writer, job, *map(settled, range(1, 1301)))
+    assert writer.backlog == 1300
+    await until(lambda: groups.items)
+    finish(writer, job, *map(settled, range(1301, 1304)))
+    await until(lambda: len(groups.items) == 1303)
+    assert groups.items == list(range(1, 1304)), "in the order they were taken"
+    assert len(groups.groups) < 10
+    assert all(stored == counted for stored, counted in groups.seen), "one transaction for results and totals"
+    await until(lambda: writer.backlog == 0)
+    assert woken.is_set()
+
+
+async def test_the_position_of_a_sink_is_written_with_a_later_commit(writer: Writer, workspace: Path, job: int):
+    groups = Groups(workspace)
+    writer.attach(job, groups, lambda: None)
+    finish(writer, job, settled(1), settled(2))
+    await writer.detach(job)
+    assert rows_of(workspace, "SELECT output_seq, output_bytes FROM jobs") == [(2, 1000)]
+    finish(writer, job, settled(3))
+    await writer.flush()
+    assert groups.items == [1, 2], "a sink that was let go gets nothing more"
+
+
+async def test_each_sink_gets_its_own_jobs_results(writer: Writer, workspace: Path, job: int):
+    other = await with_items(writer, workspace, "other")
+    mine = Groups(workspace)
+    writer.attach(other, mine, lambda: None)
+    finish(writer, job, settled(1))
+    finish(writer, other, settled(2001))
+    mine.append = lambda settled, last_seq: mine.groups.append([each.item.row for each in settled])
+    await writer.flush()
+    assert mine.groups == [[2001]]
+
+
+async def test_work_that_fails_takes_nothing_else_with_it(writer: Writer, workspace: Path, job: int):
+    """A job with a bad input must not cost another job its results."""
+
+    def work(db: sqlite3.Connection) -> None:
+        db.execute("DELETE FROM items")
+        raise InputError("line 7: no")
+
+    finish(writer, job, settled(1))
+    with pytest.raises(InputError):
+        await writer.run(work)
+    await writer.flush()
+    assert writer.failure is None
+    assert rows_of(workspace, RESULTS) == [(1, "ok", b'"yes"', None, 1)]
+    assert rows_of(workspace, "SELECT count(*) FROM items") == [(2000,)]
+
+
+async def test_a_caller_who_is_cancelled_stops_nothing(writer: Writer, workspace: Path, job: int):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(db: sqlite3.Connection) -> None:
+        begun.set()
+        go_on.wait()
+        db.execute("UPDATE jobs SET reason = 'worked'")
+
+    finish(writer, job, settled(1))
+    caller = asyncio.create_task(writer.run(work))
+    await until(begun.is_set)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    go_on.set()
+    finish(writer, job, settled(2))
+    await writer.flush()
+    assert rows_of(workspace, "SELECT done, reason FROM jobs") == [(2, "worked")]
+
+
+async def test_leaving_commits_what_waits(workspace: Path):
+    async with Writer(workspace) as writer:
+        job = await with_items(writer, workspace)
+        finish(writer, job, *map(settled, range(1, GROUP_ROWS + 8)))
+    assert rows_of(workspace, "SELECT done FROM jobs") == [(GROUP_ROWS + 7,)]
+
+
+def fill_disk(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA max_page_count = 1")  # which SQLite takes as: no larger than it is
+
+
+LARGE = b'"%b"' % (b"x" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "result", "told"),
+    [
+        (fill_disk, settled(2, output=LARGE), "database or disk is full"),
+        (lambda db: db.execute("PRAGMA query_only = ON"), settled(2), "readonly"),
+        (lambda db: None, settled(2, attempts=1 << 80), "too large"),
+        (lambda db: None, settled(1), "UNIQUE constraint failed: results.item"),
+    ],
+    ids=["disk full", "read-only", "a number no column holds", "a result twice"],
+)
+async def test_a_commit_that_fails_is_the_end_of_the_writer(workspace: Path, break_it, result: Settled, told: str):
+    async with Writer(workspace) as writer:
+        job = await with_items(writer, workspace)
+        finish(writer, job, settled(1))
+        await writer.run(break_it)
+        groups, woken = Groups(workspace), asyncio.Event()
+        writer.attach(job, groups, woken.set)
+        finish(writer, job, result)
+        await until(lambda: writer.failure)
+        await woken.wait()
+        assert told in str(writer.failure)
+        assert "nothing committed before is lost" in str(writer.failure)
+        for _ in range(2):
+            with pytest.raises(WorkspaceError, match=told):
+                await writer.flush()
+        assert groups.groups == []
+        finish(writer, job, settled(3))
+    assert rows_of(workspace, "SELECT done FROM jobs") == [(1,)]
+    with closing(sqlite3.connect(workspace, timeout=0)) as db:
+        db.execute("BEGIN EXCLUSIVE")  # the writer let go of the file
+
+
+async def test_a_failure_met_by_somebody_elses_work_is_known_to_all(writer: Writer, job: int):
+    finish(writer, job, settled(1), settled(1))
+    with pytest.raises(WorkspaceError, match="UNIQUE"):
+        await writer.run(lambda db: None)
+    assert writer.failure
