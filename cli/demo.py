@@ -16,6 +16,7 @@ from typing import Final
 from ..engine.errors import StoppedError
 from ..engine.jobfile import load_job
 from .run import adjusted, start
+from .say import say
 
 _SKIPPED: Final = {"site-packages", "test", "tests", "idlelib", "lib2to3"}
 _DOCUMENTED: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -60,12 +61,12 @@ def demo(options: Namespace) -> int:
     folder = options.folder or Path(tempfile.mkdtemp(prefix="batchtop-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
     options.db = folder / "batchtop.db"
-    print("batchtop: reading the docstrings of the Python standard library ...", file=sys.stderr)
+    say("reading the docstrings of the Python standard library ...", options.log_format)
     _write_texts(folder / "docstrings.jsonl", options.items)
     job_file = folder / "demo.toml"
     job_file.write_text(_JOB.format(base_url=_start_provider(options.db)), encoding="utf-8")
     code = start(options, adjusted(load_job(job_file), options))
-    print(f"batchtop: the job file, its answers and its workspace are in {folder}", file=sys.stderr)
+    say(f"the job file, its answers and its workspace are in {folder}", options.log_format)
     return code
 
 

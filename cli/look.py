@@ -1,14 +1,10 @@
 """Shows the jobs of a workspace in a terminal or as JSON: ps, status."""
 
 import json
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..engine.histogram import Histogram
@@ -17,6 +13,7 @@ from ..engine.snapshot import ACTIVE, JobRow, Sample, Snapshot
 from ..engine.store.lock import owner
 from ..engine.store.reader import Reader
 from ..tui.format import count, duration, latency, money, percent, rate
+from .table import new_table, show_table
 
 RECENT_S = 10.0
 
@@ -31,7 +28,10 @@ def ps(options: Namespace) -> int:
         for job in jobs:
             print(json.dumps(_job_facts(job, alive=alive)))
         return 0
-    table = Table("JOB", "STATE", "DONE", "FAILED", "LEFT", "ITEMS/S", "ETA", "COST", box=box.SIMPLE_HEAD)
+    if not jobs:
+        print("no jobs yet: `batchtop run JOB.toml`")
+        return 0
+    table = new_table("JOB", "STATE", "DONE", "FAILED", "LEFT", "ITEMS/S", "ETA", "COST")
     for job in jobs:
         speed = items_per_second(recent.get(job.name, ()))
         cells = (
@@ -45,7 +45,7 @@ def ps(options: Namespace) -> int:
             money(job.cost),
         )
         table.add_row(*map(Text, cells))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table if jobs else "no jobs yet: `batchtop run JOB.toml`")
+    show_table(table)
     return 0
 
 

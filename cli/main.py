@@ -8,6 +8,7 @@ from importlib import import_module
 
 from ..engine.errors import BatchtopError
 from .parser import HOMES, parser
+from .say import say
 
 EXIT_INTERRUPTED = 130
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _command(options.command)(options)
     except BatchtopError as error:
-        print(f"batchtop: {error}", file=sys.stderr)
+        say(str(error), getattr(options, "log_format", "text"), kind="error")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -2,8 +2,9 @@
 
 import os
 from itertools import islice
+from pathlib import Path
 
-from ..engine.errors import AuthError, InputError
+from ..engine.errors import AuthError, InputError, OutputError
 from ..engine.item import Item
 from ..engine.job import JobSpec
 from ..engine.source import open_source
@@ -13,14 +14,26 @@ from ..engine.tasks import build_task
 def preflight(spec: JobSpec) -> Item:
     """Return the first item of a job whose input can be read, whose template fits it, and whose key is set.
 
-    Raises InputError or AuthError.
+    Raises InputError, OutputError or AuthError.
     """
     key = usable_key(spec)
+    check_output(spec)
     item = first_item(spec)
     plan = build_task(spec.task, key).plan([item])
     for _, answer in plan.unfit:
         raise InputError(f"{spec.input.path}, the first item: {answer.message}")
     return item
+
+
+def check_output(spec: JobSpec) -> None:
+    """Raise OutputError where a file of results can't be; whose it is, if there is one, the engine knows."""
+    for path in (Path(name) for name in (spec.output.path, spec.output.failures) if name and name != "-"):
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder, and a file is wanted")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: there is no folder {path.parent}; make it, or choose another")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise OutputError(f"{path}: cannot be written (permission denied)")
 
 
 def usable_key(spec: JobSpec) -> str | None:

@@ -1,13 +1,9 @@
 """`batchtop presets`: what presets there are, what one sets, and where each value of a job would come from."""
 
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Mapping
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..engine.errors import UsageError
@@ -15,6 +11,7 @@ from ..engine.job import assemble
 from ..engine.jobfile import load_job
 from ..engine.presets import Preset, load_presets, profile, user_folder
 from ..engine.settings import DIALS, Layer, parse_assignments, resolve, show
+from .table import new_table, show_table
 
 
 def presets(options: Namespace) -> int:
@@ -30,7 +27,7 @@ def presets(options: Namespace) -> int:
 
 
 def _list(known: Mapping[str, Preset]) -> None:
-    table = Table("PRESET", "BATCH", "DELAY", "CONCURRENCY", "WHAT IT IS FOR", box=box.SIMPLE_HEAD)
+    table = new_table("PRESET", "BATCH", "DELAY", "CONCURRENCY", "WHAT IT IS FOR")
     for preset in known.values():
         for stage, values in preset.profiles.items():
             name = preset.name if stage == preset.default else f"{preset.name}/{stage}"
@@ -38,7 +35,7 @@ def _list(known: Mapping[str, Preset]) -> None:
             table.add_row(*map(Text, (name, *cells, preset.description if stage == preset.default else "")))
         if preset.problem:
             table.add_row(Text(preset.name), "", "", "", Text(preset.problem))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    show_table(table)
     print(f"your own: {user_folder()}/NAME.toml")
 
 
@@ -53,8 +50,8 @@ def _layers(options: Namespace, known: Mapping[str, Preset]) -> tuple[Layer, ...
 
 def _show(layers: tuple[Layer, ...]) -> None:
     resolved = resolve(layers)
-    table = Table("SETTING", "VALUE", "COMES FROM", "WHAT IT IS", box=box.SIMPLE_HEAD)
+    table = new_table("SETTING", "VALUE", "COMES FROM", "WHAT IT IS")
     for key, dial in DIALS.items():
         table.add_row(key, show(key, getattr(resolved.settings, key)), Text(resolved.origins[key]), dial.doc)
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    show_table(table)
     print("later wins: default < preset < job file < BATCHTOP_<KEY> < --set < live change")

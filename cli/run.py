@@ -5,6 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +16,10 @@ from ..engine.job import JobSpec, OutputSpec, assemble
 from ..engine.jobfile import load_job
 from ..engine.presets import load_presets
 from ..engine.settings import parse_assignments
-from ..engine.store.lock import owner
+from ..engine.store.lock import WorkspaceBusyError, owner
 from ..engine.store.reader import Reader
 from .preflight import preflight
+from .say import say
 
 STDOUT: Final = "-"
 
@@ -91,13 +93,13 @@ def _headless(options: Namespace, spec: JobSpec, *, results: bool) -> int:
     from .tell import Report
 
     report = Report(options.log_format, results)
-    pid = owner(options.db)
-    if pid is None:
-        return run_here(options.db, spec, _wishes(options, spec), report)
+    if owner(options.db) is None:
+        with suppress(WorkspaceBusyError):  # another one was quicker by a moment
+            return run_here(options.db, spec, _wishes(options, spec), report)
     from .spawn import follow_elsewhere, hand_over
 
     hand_over(options.db, spec, _wishes(options, spec))
-    print(f"batchtop: {spec.name} runs in the engine with pid {pid}", file=sys.stderr)
+    say(f"{spec.name} runs in the engine with pid {owner(options.db)}", report.log_format)
     return asyncio.run(follow_elsewhere(options.db, spec.name, report))
 
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ..engine.engine import Engine
+from ..engine.errors import BatchtopError
 from ..engine.job import JobSpec
+from ..engine.open_files import allow_many_open_files
 from .follow import follow
+from .say import LogFormat, say
 from .signals import StopLadder
 from .tell import Report
 
@@ -25,8 +27,9 @@ EXIT_INTERRUPTED: Final = 130
 class Stopper:
     """The steps of a person who wants an engine to stop: drain, cancel, leave at once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, log_format: LogFormat = "text") -> None:
         self._engine = engine
+        self._log_format: LogFormat = log_format
         self._cancelling: set[asyncio.Task[None]] = set()
         self.wanted = False
 
@@ -39,10 +42,10 @@ class Stopper:
         self.wanted = True
         for runner in self._engine.active():
             runner.drain("draining what is in flight; once more to drop it")
-        print("batchtop: draining what is in flight; once more to drop it", file=sys.stderr)
+        say("draining what is in flight; once more to drop it", self._log_format)
 
     def _cancel(self) -> None:
-        print("batchtop: dropping what is in flight; once more to leave at once", file=sys.stderr)
+        say("dropping what is in flight; once more to leave at once", self._log_format)
         self._cancelling = {asyncio.create_task(job.cancel("interrupted twice")) for job in self._engine.active()}
 
     def _leave(self) -> None:
@@ -54,7 +57,7 @@ def run_here(path: Path, spec: JobSpec, wishes: Collection[str], report: Report)
 
     async def work() -> int:
         async with Engine(path) as engine:
-            StopLadder(Stopper(engine).steps)
+            StopLadder(Stopper(engine, report.log_format).steps)
             await engine.submit(spec, wishes)
             ending = asyncio.ensure_future(engine.wait(spec.name))
             following = asyncio.ensure_future(follow(path, spec.name, report))
@@ -72,13 +75,21 @@ def serve(options: Namespace) -> int:
             stopper = Stopper(engine)
             StopLadder(stopper.steps)
             if not options.until_idle:
-                print(f"batchtop: the engine with pid {os.getpid()} serves {options.db}", file=sys.stderr)
-                for spec in engine.interrupted:
-                    await engine.submit(spec)
+                say(f"the engine with pid {os.getpid()} serves {options.db}")
+                await _go_on(engine)
             await _until_done(engine, stopper, until_idle=options.until_idle)
         return EXIT_INTERRUPTED if stopper.wanted else 0
 
     return on_fast_loop(work())
+
+
+async def _go_on(engine: Engine) -> None:
+    """Take up what an earlier engine left in the middle; what can't go on is said, and stays as it is."""
+    for spec in engine.interrupted:
+        try:
+            await engine.submit(spec)
+        except BatchtopError as error:
+            say(f"{spec.name} can't go on: {error}")
 
 
 async def _until_done(engine: Engine, stopper: Stopper, *, until_idle: bool) -> None:
@@ -92,7 +103,8 @@ async def _until_done(engine: Engine, stopper: Stopper, *, until_idle: bool) -> 
 
 
 def on_fast_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` on uvloop where there is one."""
+    """Run `work` on uvloop where there is one, with room for many connections."""
+    allow_many_open_files()
     try:
         from uvloop import new_event_loop
     except ImportError:

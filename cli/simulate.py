@@ -1,13 +1,13 @@
 """`batchtop simulate`: the built-in provider by itself."""
 
 import asyncio
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
 from ..engine.simulator import Behaviour, Simulator
 from ..engine.store.lock import owner
+from .say import say
 from .serve import on_fast_loop
 from .signals import stop_event
 
@@ -36,7 +36,7 @@ async def _serve(behaviour: Behaviour, options: Namespace) -> None:
     provider = Simulator(behaviour, host=options.host, port=options.port, log=options.log, keep_arrivals=False)
     async with provider:
         print(provider.base_url, flush=True)
-        print("batchtop: the provider is up; Ctrl-C ends it", file=sys.stderr)
+        say("the provider is up; Ctrl-C ends it")
         if options.while_engine:
             await _until_engine_gone(options.while_engine, stopped)
         else:

@@ -15,6 +15,7 @@ from ..engine.store import commands
 from ..engine.store.lock import owner
 from .ask import answered
 from .follow import follow
+from .say import LogFormat, say
 from .signals import StopLadder
 from .tell import Report
 
@@ -58,14 +59,14 @@ def log_path(path: Path) -> Path:
 
 async def follow_elsewhere(path: Path, name: str, report: Report) -> int:
     """Follow a job in another process to its end and return its exit code; the first Ctrl-C drains it."""
-    StopLadder((_asking(path, name, "drain"), _asking(path, name, "cancel"), _leave))
+    StopLadder((*(_asking(path, name, verb, report.log_format) for verb in ("drain", "cancel")), _leave))
     snapshot = await follow(path, name, report)
     return EXIT_INTERRUPTED if snapshot.job.exit_code is None else snapshot.job.exit_code
 
 
-def _asking(path: Path, name: str, verb: str) -> Callable[[], None]:
+def _asking(path: Path, name: str, verb: str, log_format: LogFormat) -> Callable[[], None]:
     def ask() -> None:
-        print(f"batchtop: asked the engine to {verb} {name}", file=sys.stderr)
+        say(f"asked the engine to {verb} {name}", log_format)
         commands.send(path, name, verb, {}, "command line")
 
     return ask

@@ -3,8 +3,8 @@
 import json
 import sys
 import time
-from dataclasses import dataclass
-from typing import Final, Literal, Protocol, Self
+from dataclasses import dataclass, field
+from typing import Final, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -14,6 +14,7 @@ from ..engine.snapshot import Event, Snapshot
 from ..engine.text import clean
 from ..tui.format import clock, count, duration, latency, money, percent, plural, rate
 from .look import facts, items_per_second
+from .say import LogFormat, say
 
 LINE_S: Final = 5.0
 
@@ -22,9 +23,11 @@ LINE_S: Final = 5.0
 class Report:
     """What is told of a run, and where its results go."""
 
-    log_format: Literal["text", "json"] = "text"
+    log_format: LogFormat = "text"
     results: bool = False
     """Whether results go to standard output."""
+    since: float = field(default_factory=time.time)
+    """What happened before, seconds since the epoch, is no news."""
 
 
 class Teller(Protocol):
@@ -42,30 +45,30 @@ class Teller(Protocol):
 def teller(report: Report) -> Teller:
     """Return JSON lines where they are wanted, a bar for a terminal, and lines of text elsewhere."""
     if report.log_format == "json":
-        return JsonLines()
-    return Bar() if sys.stderr.isatty() else TextLines()
+        return JsonLines(report.since)
+    return Bar(report.since) if sys.stderr.isatty() else TextLines(report.since)
 
 
 class _News:
     """The events of this run that have not been told."""
 
-    def __init__(self) -> None:
-        self._since = time.time() - 1.0
+    def __init__(self, since: float) -> None:
+        self._since = since
         self._last = 0
 
-    def of(self, snapshot: Snapshot) -> list[Event]:
-        """Return the new ones, oldest first."""
+    def of(self, snapshot: Snapshot, *, ended: bool) -> list[Event]:
+        """Return the new ones, oldest first; that the job has ended is told by its summary."""
         news = [event for event in snapshot.events if event.id > self._last and event.at >= self._since]
         if news:
             self._last = news[-1].id
-        return news
+        return [event for event in news if not (ended and event.message.startswith(snapshot.job.state))]
 
 
 class TextLines:
     """One line an event, and one every few seconds."""
 
-    def __init__(self) -> None:
-        self._news = _News()
+    def __init__(self, since: float) -> None:
+        self._news = _News(since)
         self._next = time.monotonic() + LINE_S
 
     def __enter__(self) -> Self:
@@ -76,10 +79,10 @@ class TextLines:
 
     def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
         """Print what is new."""
-        for event in self._news.of(snapshot):
+        for event in self._news.of(snapshot, ended=ended):
             self.print(event_line(snapshot, event))
         if ended:
-            self.print(summary(snapshot))
+            say(summary(snapshot))
         elif time.monotonic() >= self._next:
             self._next += LINE_S
             self.print(f"{clock(snapshot.taken_at)} {snapshot.job.name}: {progress(snapshot)}")
@@ -94,7 +97,7 @@ class JsonLines(TextLines):
 
     def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
         """Print what is new."""
-        for event in self._news.of(snapshot):
+        for event in self._news.of(snapshot, ended=ended):
             said = {"time": event.at, "job": snapshot.job.name, "level": event.level, "message": event.message}
             self.print(json.dumps({"type": "event", **said}))
         if ended or time.monotonic() >= self._next:
@@ -105,8 +108,8 @@ class JsonLines(TextLines):
 class Bar:
     """A progress bar at the foot of the terminal, with the events above it."""
 
-    def __init__(self) -> None:
-        self._news = _News()
+    def __init__(self, since: float) -> None:
+        self._news = _News(since)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -128,14 +131,14 @@ class Bar:
         job = snapshot.job
         if self._task is None:
             self._task = self._progress.add_task(job.name, told="")
-        for event in self._news.of(snapshot):
+        for event in self._news.of(snapshot, ended=ended):
             self._progress.console.print(event_line(snapshot, event), markup=False, highlight=False)
         self._progress.update(
             self._task, total=max(1, job.total), completed=job.done + job.failed, told=progress(snapshot)
         )
         if ended:
             self._progress.stop()
-            print(summary(snapshot), file=sys.stderr)
+            say(summary(snapshot))
 
 
 def event_line(snapshot: Snapshot, event: Event) -> str:
@@ -161,9 +164,10 @@ def summary(snapshot: Snapshot) -> str:
     job = snapshot.job
     speed = rate((job.done + job.failed) / job.active_s if job.active_s else None)
     cost = "" if job.cost is None else f", {money(job.cost)}"
+    why = f": {clean(job.reason).rstrip('.')}" if job.reason else ""
     where = f" → {job.output}" if job.output else ""
     return (
-        f"{job.name} {job.state}{': ' if job.reason else ''}{clean(job.reason)}. {plural(job.done, 'item')} done,"
+        f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done,"
         f" {count(job.failed)} failed, {count(job.left)} left; {plural(job.requests, 'request')} in"
         f" {duration(job.active_s)} ({speed} items/s){cost}{where}"
     )

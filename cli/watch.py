@@ -1,6 +1,5 @@
 """Opens the dashboard, and says on leaving what goes on without it."""
 
-import sys
 from pathlib import Path
 
 from ..engine.snapshot import ACTIVE
@@ -9,6 +8,7 @@ from ..engine.store.reader import Reader
 from ..tui import open_dashboard
 from ..tui.exit import Exit, Left
 from ..tui.source import WorkspaceSource
+from .say import say
 from .tell import summary
 
 
@@ -26,9 +26,9 @@ def _say(path: Path, left: Exit) -> int:
     if snapshot is None:
         return 0
     if left.message:
-        print(f"batchtop: {left.message}", file=sys.stderr)
+        say(left.message)
     if left.left is Left.RUNNING and snapshot.job.state in ACTIVE:
-        print(f"batchtop: {left.job} goes on; `batchtop attach {left.job} --db {path}` returns to it", file=sys.stderr)
+        say(f"{left.job} goes on; `batchtop attach {left.job} --db {path}` returns to it")
         return 0
-    print(f"batchtop: {summary(snapshot)}", file=sys.stderr)
+    say(summary(snapshot))
     return snapshot.job.exit_code or 0

@@ -1,0 +1,245 @@
+"""How each kind of bad news ends: one clear line on standard error, and the exit code that scripts rely on."""
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from batchtop.engine.simulator import Behaviour, Simulator
+
+from .shell import CHAT, EMBEDDINGS, Ended, Shell
+
+NOWHERE = "http://127.0.0.1:9/v1"
+KEY = "swordfish-4711"
+
+
+def one_line(ended: Ended) -> str:
+    """Return the last thing said, which alone says what is wrong."""
+    *before, line = ended.err.splitlines()
+    assert (ended.out, [each for each in before if " job: " not in each or "error" in each]) == ("", [])
+    assert line.startswith("batchtop: ")
+    return line.removeprefix("batchtop: ")
+
+
+# ── 2: bad usage or job file, told before anything starts ──
+
+EDITS = {
+    "bad syntax": ('model = "gpt-4o-mini"', "model = ", ["job.toml", "line 6"]),
+    "unknown key": ("model =", "modle =", ["job.toml", "task.modle", "did you mean 'model'"]),
+    "unknown setting": ("[settings]", "[settings]\nconcurency = 3", ["settings.concurency", "'concurrency'"]),
+    "ill-typed value": ("[settings]", '[settings]\ndelay = "soon"', ["settings.delay", "'soon'"]),
+    "out of range": ("[settings]", "[settings]\nconcurrency = 0", ["settings.concurrency", "1"]),
+    "wrong table": ("[settings]", "[settings]\nrpm = 3", ["settings.rpm", "[limits]"]),
+    "unknown preset": ("[settings]", '[settings]\npreset = "agressive"', ["'agressive'", "'aggressive'"]),
+    "missing field": ("{text}", "{txet}", ["in.jsonl", "first item", "'txet'"]),
+    "missing input": ("in.jsonl", "on.jsonl", ["on.jsonl", "No such file"]),
+    "no id": ('id = "id"', 'id = "ip"', ["in.jsonl, line 1", "'ip'", "id, text"]),
+    "no folder for the output": ("out.jsonl", "gone/out.jsonl", ["gone/out.jsonl", "there is no folder"]),
+    "a folder as output": ("out.jsonl", "home", ["home", "is a folder"]),
+    "output is the input": ("out.jsonl", "in.jsonl", ["output.path", "input.path"]),
+    "a budget without prices": ("[limits]", "[limits]\ncost = 5", ["limits.cost", "task.price_in"]),
+}
+
+
+@pytest.mark.parametrize("case", EDITS)
+async def test_a_bad_job_file_is_2_and_one_line(shell: Shell, case: str) -> None:
+    old, new, named = EDITS[case]
+    path = shell.job(NOWHERE, rows=2)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    ended = await shell.headless()
+    assert ended.code == 2
+    said = one_line(ended)
+    for part in named:
+        assert part in said
+
+
+INPUTS = {
+    "empty": ("", ["in.jsonl", "no rows"]),
+    "blank lines only": ("\n\n", ["in.jsonl", "no rows"]),
+    "malformed first row": ('{"id": 1, "text": \n', ["in.jsonl, line 1"]),
+    "no object": ("[1, 2]\n", ["in.jsonl, line 1", "'[1, 2]'"]),
+    "malformed later row": ('{"id": 1, "text": "a"}\n{"id": 2, "text": "b}\n', ["in.jsonl, line 2"]),
+    "an id twice": ('{"id": 1, "text": "a"}\n{"id": 1, "text": "b"}\n', ["in.jsonl", "line 2", "line 1", "id 1"]),
+    "not utf-8": (b'{"id": 1, "text": "\xff"}\n'.decode("latin-1"), ["in.jsonl, line 1", "UTF-8"]),
+}
+
+
+@pytest.mark.parametrize("case", INPUTS)
+async def test_a_bad_input_is_2_and_names_the_line(shell: Shell, provider: Simulator, case: str) -> None:
+    text, named = INPUTS[case]
+    shell.job(provider.base_url)
+    (shell.folder / "in.jsonl").write_bytes(text.encode("latin-1"))
+    ended = await shell.headless()
+    assert ended.code == 2
+    for part in named:
+        assert part in one_line(ended)
+    assert provider.arrivals == []
+
+
+async def test_a_missing_job_file_is_2(shell: Shell) -> None:
+    ended = await shell.headless("gone.toml")
+    assert ended.code == 2
+    assert one_line(ended) == "gone.toml: can't be read: No such file or directory"
+
+
+@pytest.mark.parametrize("words", [["--set", "concurrency"], ["--set", "speed=3"], ["--preset", "fast"]])
+async def test_a_bad_option_is_2(shell: Shell, words: list[str]) -> None:
+    shell.job(NOWHERE, rows=2)
+    ended = await shell.headless("job.toml", *words)
+    assert ended.code == 2
+    assert words[1].partition("=")[0] in one_line(ended)
+
+
+@pytest.mark.parametrize("words", [["frobnicate"], ["run"], ["set", "job"], ["run", "job.toml", "--wrong"]])
+async def test_bad_usage_is_2(shell: Shell, words: list[str]) -> None:
+    ended = await shell.run(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("usage: ")
+
+
+async def test_a_bad_variable_is_2_and_named(shell: Shell) -> None:
+    shell.job(NOWHERE, rows=2)
+    ended = await shell.headless(env={"BATCHTOP_CONCURRENCY": "many"})
+    assert ended.code == 2
+    assert "BATCHTOP_CONCURRENCY" in one_line(ended)
+
+
+async def test_the_output_of_somebody_else_is_left_alone(shell: Shell, provider: Simulator) -> None:
+    shell.job(provider.base_url, rows=2)
+    shell.write("out.jsonl", "precious\n")
+    ended = await shell.headless()
+    assert ended.code == 2
+    assert "out.jsonl: holds something this job did not write" in one_line(ended)
+    assert (shell.folder / "out.jsonl").read_text() == "precious\n"
+    assert provider.arrivals == []
+
+
+async def test_a_file_that_is_no_workspace_is_2(shell: Shell) -> None:
+    shell.job(NOWHERE, rows=2)
+    shell.write("batchtop.db", "a shopping list, and far from a database\n" * 50)
+    ended = await shell.headless()
+    assert ended.code == 2
+    assert "batchtop.db" in one_line(ended)
+    assert (shell.folder / "batchtop.db").read_text().startswith("a shopping list")
+
+
+@pytest.mark.parametrize("words", [["ps"], ["status", "job"], ["export", "job"], ["set", "job", "delay=1"]])
+async def test_without_a_workspace_it_is_2(shell: Shell, words: list[str]) -> None:
+    ended = await shell.run(*words)
+    assert ended.code == 2
+    assert "there is no workspace here" in one_line(ended)
+    assert not shell.db.exists()
+
+
+async def test_without_a_terminal_there_is_no_dashboard(shell: Shell) -> None:
+    ended = await shell.run()
+    assert ended.code == 2
+    assert "--no-ui" in one_line(ended)
+
+
+# ── 1: some items failed ──
+
+
+async def test_failed_items_are_1_and_in_a_file_of_their_own(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(context_tokens=50)
+    shell.job(provider.base_url, task=EMBEDDINGS, output='path = "out.jsonl"\nfailures = "failed.jsonl"')
+    rows = [{"id": n, "text": "long " * 500 if n in {3, 40} else f"item {n}"} for n in range(1, 51)]
+    shell.write("in.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    ended = await shell.headless()
+    assert (ended.code, ended.out) == (1, "")
+    assert set(shell.ids()) == set(range(1, 51)) - {3, 40}
+    failed = shell.lines("failed.jsonl")
+    assert {line["id"] for line in failed} == {3, 40}
+    for line in failed:
+        assert (line["status"], line["error"]["kind"], line["attempts"]) == ("failed", "bad_item", 1)
+        assert "50 tokens" in line["error"]["message"]
+
+
+async def test_a_row_without_the_field_fails_alone(shell: Shell, provider: Simulator) -> None:
+    shell.job(provider.base_url, output='path = "out.jsonl"\nfailures = "failed.jsonl"')
+    shell.write("in.jsonl", '{"id": 1, "text": "a"}\n{"id": 2}\n{"id": 3, "text": "c"}\n')
+    assert (await shell.headless()).code == 1
+    assert set(shell.ids()) == {1, 3}
+    (line,) = shell.lines("failed.jsonl")
+    assert (line["id"], line["error"]["kind"]) == (2, "bad_item")
+    assert "'text'" in line["error"]["message"]
+
+
+# ── 3: stopped ──
+
+
+async def test_a_budget_is_3_and_kept(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(latency_ms=20)
+    prices = "max_tokens = 20\nprice_in = 1000\nprice_out = 1000"
+    shell.job(provider.base_url, rows=500, task=f"{CHAT}\n{prices}", limits="cost = 5")
+    ended = await shell.headless()
+    assert (ended.code, ended.out) == (3, "")
+    assert "budget is used up" in ended.err
+    status = await shell.status()
+    assert 3 < status["cost_usd"] <= 5
+    assert (status["failed"], status["exit_code"]) == (0, 3)
+    assert (await shell.headless("job.toml", "--set", "cost=0")).code == 0
+
+
+async def test_an_unreachable_server_is_3_soon_and_costs_no_item(shell: Shell, provider: Simulator) -> None:
+    with socket.socket() as nobody:  # bound and not listening: refused
+        nobody.bind(("127.0.0.1", 0))
+        shell.job(f"http://127.0.0.1:{nobody.getsockname()[1]}/v1", rows=100)
+        begun = time.monotonic()
+        ended = await shell.headless()
+    assert (ended.code, ended.out) == (3, "")
+    assert time.monotonic() - begun < 15
+    said = ended.err.splitlines()[-1]
+    assert "has not answered for 10 s" in said
+    assert "refused" in said.lower()
+    assert "100 left" in said
+    assert (await shell.status())["failed"] == 0
+
+
+# ── 4: keys ──
+
+
+async def test_a_key_that_is_not_set_is_4_at_once(shell: Shell) -> None:
+    shell.job(NOWHERE, rows=2, keys='"MY_KEY", "MY_OTHER_KEY"')
+    ended = await shell.headless()
+    assert ended.code == 4
+    assert "MY_KEY or MY_OTHER_KEY is not set" in one_line(ended)
+    assert not shell.db.exists()
+
+
+async def test_a_wrong_key_is_4_after_a_handful_and_the_right_one_goes_on(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(keys=(KEY,))
+    shell.job(provider.base_url, rows=200, keys='"MY_KEY"', settings="concurrency = 8")
+    ended = await shell.headless(env={"MY_KEY": "sesame-0815"})
+    assert (ended.code, ended.out) == (4, "")
+    assert "refused the key" in ended.err
+    assert len(provider.arrivals) <= 5
+    status = await shell.status()
+    assert (status["failed"], status["left"], status["exit_code"]) == (0, 200, 4)
+    assert (await shell.headless(env={"MY_KEY": KEY})).code == 0
+    assert len(shell.ids()) == 200
+
+
+async def test_of_two_keys_the_good_one_does_the_job(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(keys=(KEY,))
+    shell.job(provider.base_url, rows=100, keys='"FIRST", "SECOND"')
+    assert (await shell.headless(env={"FIRST": "sesame-0815", "SECOND": KEY})).code == 0
+    assert len(shell.ids()) == 100
+
+
+async def test_a_key_is_written_nowhere(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(keys=("another-key-1234",), latency_ms=20)
+    shell.job(provider.base_url, rows=100, keys='"MY_KEY"')
+    env = {"MY_KEY": KEY}
+    assert (await shell.run("doctor", "job.toml", env=env)).code == 4
+    assert (await shell.headless(env=env)).code == 4
+    provider.behaviour = Behaviour(keys=(KEY,), latency_ms=20)
+    assert (await shell.run("doctor", "job.toml", env=env)).code == 0
+    assert (await shell.headless("job.toml", "--log-format", "json", env=env)).code == 0
+    assert (await shell.run("status", "job", "--json", env=env)).code == 0
+    assert list(shell.files_holding(KEY)) == []
+    assert [path.name for path in shell.files_holding("MY_KEY")]  # it would be found
+    assert Path("batchtop.db").name in {path.name for path in shell.files_holding("item 7")}
