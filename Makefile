@@ -27,5 +27,11 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(READY)  ## every measurement of bench/, one after the other; each prints its own table
+	set -e; for each in bench/*.py; do echo "== $$each"; $(BIN)/python "$$each"; done
+
+screenshots: $(READY)  ## the picture in README.md, from a real run of the demo
+	$(BIN)/python docs/screenshot.py
+
 clean:
 	rm -rf .venv build *.egg-info
