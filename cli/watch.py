@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+from ..engine.errors import StoppedError
 from ..engine.snapshot import ACTIVE
+from ..engine.store.lock import owner
 from ..engine.store.migrations import connect
 from ..engine.store.reader import Reader
 from ..tui import open_dashboard
 from ..tui.exit import Exit, Left
 from ..tui.source import WorkspaceSource
+from .parser import DEFAULT_DB
 from .say import say
 from .tell import summary
 
@@ -28,7 +31,10 @@ def _say(path: Path, left: Exit) -> int:
     if left.message:
         say(left.message)
     if left.left is Left.RUNNING and snapshot.job.state in ACTIVE:
-        say(f"{left.job} goes on; `batchtop attach {left.job} --db {path}` returns to it")
+        if owner(path) is None:
+            raise StoppedError(f"{path}: the engine of {left.job} has died; run the job again to continue")
+        elsewhere = "" if path == DEFAULT_DB else f" --db {path}"
+        say(f"{left.job} goes on; `batchtop attach {left.job}{elsewhere}` returns to it")
         return 0
     say(summary(snapshot))
     return snapshot.job.exit_code or 0
