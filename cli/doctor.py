@@ -14,6 +14,7 @@ from ..engine.item import Item
 from ..engine.job import JobSpec, cost_usd
 from ..engine.limits import read_rate_headers
 from ..engine.outcome import REFUSED, Outcome
+from ..engine.settings import resolve
 from ..engine.source import open_source
 from ..engine.tasks import Call, Reply, build_task
 from ..engine.text import clean, safe
@@ -24,7 +25,6 @@ from .run import job_of
 
 READ_S: Final = 10.0
 """A long input is read for so long, and then trusted."""
-TIMEOUT_S: Final = 60.0
 
 
 def doctor(options: Namespace) -> int:
@@ -65,8 +65,9 @@ class Probe:
         self._spec = spec
         self._task = build_task(spec.task, key)
         self._secrets = (key,) if key else ()
+        self._timeout_s = resolve(spec.layers).settings.timeout
         self._client = openai.OpenAI(
-            base_url=spec.task.base_url, api_key=key or "none", organization="", max_retries=0, timeout=TIMEOUT_S
+            base_url=spec.task.base_url, api_key=key or "none", organization="", max_retries=0, timeout=self._timeout_s
         )
         self._headers: Mapping[str, str] = {}
 
@@ -126,6 +127,8 @@ class Probe:
         return classify(response.status_code, response.headers, response.content, self._secrets)
 
     def _unreachable(self, error: openai.APIConnectionError) -> BatchtopError:
+        if isinstance(error, openai.APITimeoutError):
+            return StoppedError(f"{self._spec.task.base_url} has not answered within {self._timeout_s:g} s")
         cause = safe(str(error.__cause__ or error), self._secrets)
         return StoppedError(f"{self._spec.task.base_url} can't be reached: {cause}")
 

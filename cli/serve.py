@@ -53,7 +53,7 @@ class Stopper:
 
 
 def run_here(path: Path, spec: JobSpec, wishes: Collection[str], report: Report) -> int:
-    """Run one job to its end and return its exit code."""
+    """Run one job to its end and return its exit code; what was handed over meanwhile is run to its end too."""
 
     async def work() -> int:
         async with Engine(path) as engine:
@@ -62,9 +62,20 @@ def run_here(path: Path, spec: JobSpec, wishes: Collection[str], report: Report)
             ending = asyncio.ensure_future(engine.wait(spec.name))
             following = asyncio.ensure_future(follow(path, spec.name, report))
             await asyncio.wait({ending, following}, return_when=asyncio.FIRST_EXCEPTION)
-            return (await asyncio.gather(ending, following))[0].exit_code
+            code = (await asyncio.gather(ending, following))[0].exit_code
+            await _stay(engine, report)
+            return code
 
     return on_fast_loop(work())
+
+
+async def _stay(engine: Engine, report: Report) -> None:
+    """Stay for the jobs that others handed to this engine meanwhile."""
+    if others := engine.active():
+        say(f"stays for {', '.join(runner.spec.name for runner in others)}; Ctrl-C drains", report.log_format)
+    while engine.active():
+        engine.check()
+        await asyncio.sleep(LOOK_S)
 
 
 def serve(options: Namespace) -> int:

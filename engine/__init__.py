@@ -1,7 +1,9 @@
 """The batch engine: an asyncio library that runs jobs in a workspace and knows no user interface.
 
-async with Engine("batchtop.db") as engine:
-    end = await engine.run(load_job(Path("reviews.toml")))
+For example::
+
+    async with Engine("batchtop.db") as engine:
+        end = await engine.run(load_job(Path("reviews.toml")))
 """
 
 from importlib import import_module

@@ -75,12 +75,14 @@ class Engine:
         return await self.wait(spec.name)
 
     async def submit(self, spec: JobSpec, wishes: Collection[str] = ()) -> Runner:
-        """Start a job and return at once; one that runs already goes on as it is.
+        """Start a job and return at once; one that runs already goes on, and only the `wishes` are new to it.
 
-        `wishes` are settings asked for explicitly this time: they win over live changes of an earlier run.
+        `wishes` are settings asked for explicitly this time: they win over live changes of an earlier run. Raises
+        AuthError when the job has no usable key, UsageError when it is just ending.
         """
         runner = self._runners.get(spec.name)
         if runner and runner.active:
+            runner.run_again(spec, wishes)
             return runner
         if earlier := self._runs.get(spec.name):
             await asyncio.wait({earlier})  # its last commit may still be on the way

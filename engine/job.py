@@ -84,7 +84,7 @@ class JobSpec(Struct, frozen=True, forbid_unknown_fields=True):
     output: OutputSpec = OutputSpec()
     preset: str | None = None
     layers: tuple[Layer, ...] = ()
-    """Values over the defaults, lowest first: only the job file's own until `assemble` adds the others."""
+    """Values over the defaults, lowest first: the preset's and the job file's own, until `assemble` adds others."""
 
 
 def assemble(
@@ -98,11 +98,11 @@ def assemble(
 ) -> tuple[Layer, ...]:
     """Return every layer in its order: preset < job file < environment < `--set` < live changes.
 
-    `preset` replaces the job's own. Raises PresetError or SettingError.
+    `preset` replaces the job's own, whose layer may be among the job's already. Raises PresetError or SettingError.
     """
     layers = (
         *_preset_layer(presets, preset or job.preset),
-        *job.layers,
+        *(layer for layer in job.layers if not layer.origin.startswith("preset ")),
         *_environment_layers(environment or {}),
         *_set_layer(assignments),
         *live,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from .errors import JobFileError, SettingError
+from .errors import JobFileError, PresetError, SettingError
 from .job import (
     OPENAI_KEY_ENV,
     OPENAI_URL,
@@ -18,8 +18,9 @@ from .job import (
     JobSpec,
     OutputSpec,
     TaskSpec,
-    check_budget,
+    assemble,
 )
+from .presets import load_presets
 from .settings import DIALS, Layer, Value, did_you_mean
 from .tasks.template import compile_template
 from .text import looks_like_key
@@ -50,11 +51,17 @@ def load_job(path: Path) -> JobSpec:
         layers=(Layer("job file", {**_dials(file, "settings"), **_dials(file, "limits")}),),
     )
     _check_files(file, job)
+    return msgspec.structs.replace(job, layers=_layers(file, job))
+
+
+def _layers(file: TomlFile, job: JobSpec) -> tuple[Layer, ...]:
+    """Return the values of the job's preset, with the job file's own over them."""
     try:
-        check_budget(task, job.layers)
+        return assemble(job, presets=load_presets())
+    except PresetError as error:
+        file.fail("settings.preset", str(error))
     except SettingError as error:
         file.fail("limits.cost", str(error).removeprefix("job file: "))
-    return job
 
 
 def _check_top(file: TomlFile) -> None:

@@ -1,7 +1,7 @@
 """One job from its start to its end: loads the items, runs the loop, says how it ended."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,7 @@ from .limits import LaneClosed
 from .loading import load
 from .output import OutputFiles
 from .sampler import SAMPLE_S, Sampler
-from .settings import Layer, Value
+from .settings import Layer, Value, resolve
 from .snapshot import ACTIVE, JobRow, JobState
 from .store import items, record
 from .store.items import Pages
@@ -127,6 +127,14 @@ class Runner:
             self._enter(JobState.DRAINING, reason)
             self._loop.end(Hold("cancel"))
             await self._loop.cancel_in_flight()
+
+    def run_again(self, spec: JobSpec, wishes: Collection[str]) -> None:
+        """Take over the settings that were asked for with a job that runs already; raises UsageError while it ends."""
+        if self.state is JobState.DRAINING:
+            raise UsageError(f"{spec.name} is still answering what is in flight; run it again when that is done")
+        settings = resolve(spec.layers).settings
+        if wishes:
+            self.change({key: getattr(settings, key) for key in wishes}, who="command line", origin="--set")
 
     def change(self, values: Mapping[str, Value], *, who: str, origin: str) -> None:
         """Obey other settings from now on, and record what changed; raises SettingError for a budget without prices."""

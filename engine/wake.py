@@ -1,6 +1,10 @@
 """A wait that ends at a time, or as soon as something has happened."""
 
 import asyncio
+from typing import Final
+
+SHORTEST_S: Final = 0.001
+"""Loops round their clocks and timers, some to whole milliseconds: one that fires a trifle early must not spin."""
 
 
 class Wake:
@@ -15,7 +19,8 @@ class Wake:
 
     async def wait(self, until: float | None = None) -> None:
         """Return at the loop's time `until`, or when woken; None waits for a wake alone."""
-        timer = None if until is None else asyncio.get_running_loop().call_at(until, self._event.set)
+        loop = asyncio.get_running_loop()
+        timer = None if until is None else loop.call_at(max(until, loop.time() + SHORTEST_S), self._event.set)
         try:
             await self._event.wait()
         finally:

@@ -103,7 +103,7 @@ class Shell:
             "HOME": str(folder / "home"),
             "XDG_CONFIG_HOME": str(folder / "home" / "config"),
             "PATH": os.environ["PATH"],
-            "LANG": "C.UTF-8",
+            "LANG": "C.UTF-8", "PYTHONFAULTHANDLER": "1",
         }
         self._started: list[Process] = []
         self.logs.mkdir()
@@ -215,7 +215,10 @@ class Shell:
         """End what still runs: the commands, and what they left behind, which has this folder on its command line."""
         for process in self._started:
             if process.popen.poll() is None:
-                process.popen.kill()
+                process.signal(signal.SIGABRT)
+                process.popen.wait()
+                if os.environ.get("DUMP"):
+                    Path(os.environ["DUMP"]).open("a").write(f"{self.folder}\n{process.err}\n\n")
             process.popen.wait()
         for process in psutil.process_iter(["cmdline"]):
             if any(str(self.folder) in word for word in process.info["cmdline"] or ()):

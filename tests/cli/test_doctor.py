@@ -73,6 +73,13 @@ async def test_a_server_that_is_not_there_is_3(shell: Shell) -> None:
         await told(shell, 3, f"{url} can't be reached")
 
 
+async def test_a_server_that_never_answers_is_3_as_soon_as_the_job_would_give_up(shell: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # the system accepts, nobody reads
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/v1"
+        shell.job(url, rows=2, settings="timeout = 0.3")
+        await told(shell, 3, f"{url} has not answered within 0.3 s")
+
+
 async def test_a_server_that_fails_is_3(shell: Shell, provider: Simulator) -> None:
     provider.behaviour = Behaviour(error_rate=1.0)
     shell.job(provider.base_url, rows=2)

@@ -71,6 +71,15 @@ async def test_two_runs_at_once_share_an_engine(shell: Shell, provider: Simulato
     assert shell.ids("other.jsonl") == once(20)
 
 
+async def test_who_runs_an_engine_stays_for_the_jobs_of_others(shell: Shell, provider: Simulator) -> None:
+    first = await running(shell, provider, rows=40)
+    shell.job(provider.base_url, name="other", rows=80, settings=SLOW, output='path = "other.jsonl"')
+    second = shell.start("run", "other.toml", "--no-ui")
+    assert [(await process.end()).code for process in (first, second)] == [0, 0]
+    assert "stays for other" in first.err
+    assert shell.ids("other.jsonl") == once(80)
+
+
 async def test_of_two_that_start_at_once_one_runs_and_both_follow(shell: Shell, provider: Simulator) -> None:
     provider.behaviour = Behaviour(latency_ms=50)
     shell.job(provider.base_url, rows=60)
@@ -110,6 +119,21 @@ async def test_an_engine_goes_on_with_what_a_killed_one_left(shell: Shell, provi
     engine = shell.start("--no-ui")
     await until(lambda: shell.state() == "finished")
     assert shell.ids() == once(60)
+    engine.signal(signal.SIGTERM)
+    assert (await engine.end(within_s=5)).code == 130
+
+
+async def test_what_cannot_go_on_is_told_and_keeps_nobody_waiting(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(latency_ms=100)
+    shell.job(provider.base_url, rows=60, keys='"MY_KEY"')
+    killed = shell.start("run", "job.toml", "--no-ui", env={"MY_KEY": "swordfish-4711"})
+    await until(lambda: provider.arrivals)
+    killed.popen.kill()
+    killed.popen.wait()
+    engine = shell.start("--no-ui")
+    await engine.says("job can't go on: no API key: MY_KEY is not set")
+    shell.job(provider.base_url, name="other", rows=5, output="")
+    assert (await shell.headless("other.toml")).code == 0
     engine.signal(signal.SIGTERM)
     assert (await engine.end(within_s=5)).code == 130
 

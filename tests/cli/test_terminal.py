@@ -49,7 +49,7 @@ async def test_leaving_the_dashboard_leaves_the_job_and_attach_returns(shell: Sh
         await terminal.shows("leave running")
         terminal.type("l")
         assert await terminal.end() == 0
-        assert "reviews goes on; `batchtop attach reviews --db batchtop.db` returns to it" in terminal.text
+        assert "reviews goes on; `batchtop attach reviews` returns to it" in terminal.text
     assert shell.state("reviews") == "running"
     with Terminal(shell, "attach", "reviews") as terminal:
         await terminal.shows("reviews")

@@ -65,7 +65,11 @@ class Job:
         self.limit(rpm=0)
         if count:
             self.add(count)
-            self.loop.batcher.close()
+            self.close()
+
+    def close(self) -> None:
+        self.loop.batcher.close()
+        self.loop.wake()
 
     def add(self, count: int, first: int = 0) -> None:
         rows = range(first, first + count)
@@ -156,7 +160,7 @@ class TestRhythm:
         await at(0.2)
         job.add(1, first=3)
         await at(5)
-        job.loop.batcher.close()
+        job.close()
         await running
         assert job.starts == [0.5]
         assert len(job.sent) == 4
@@ -394,21 +398,29 @@ class TestBudget:
 
 
 class TestStoppingEarly:
-    @pytest.mark.parametrize(("status", "code"), [(401, "invalid_api_key"), (404, "model_not_found"), (429, "insufficient_quota")])
+    @pytest.mark.parametrize(
+        "refusal",
+        [refused(401, "invalid_api_key"), refused(404, "model_not_found"), refused(429, "insufficient_quota")],
+    )
     @pytest.mark.parametrize(("task", "batch_size", "concurrency"), [(EMBED, 1, 1), (CHAT, 10, 8), (EMBED, 50, 8)])
-    @pytest.mark.parametrize("proven", [True, False])
-    async def test_a_refused_key_costs_a_handful_of_calls_and_no_item(
-        self, status, code, task, batch_size, concurrency, proven
-    ):
-        provider = FakeTransport(lambda _: refused(status, code), latency_s=lambda _: 0.1)
+    async def test_a_refused_key_costs_a_handful_of_calls_and_no_item(self, refusal, task, batch_size, concurrency):
+        provider = FakeTransport(lambda _: refusal, latency_s=lambda _: 0.1)
         job = Job(400, task, provider=provider, batch_size=batch_size, concurrency=concurrency)
-        if proven:
-            await job.prove()
         await job.run()
         assert isinstance(job.loop.stop, LaneRefused)
         assert "refused with" in str(job.loop.stop)
         assert job.ends() == {}
-        assert len(job.starts) <= (batch_size * concurrency if proven else 5)
+        assert len(job.starts) <= 5
+
+    @pytest.mark.parametrize(("batch_size", "concurrency", "most"), [(1, 1, 3), (5, 4, 20)])
+    async def test_a_key_revoked_in_mid_run_costs_what_is_in_flight(self, batch_size, concurrency, most):
+        provider = FakeTransport(lambda asked: answered(asked) if asked.at < 110 else refused(401))
+        provider.latency_s = lambda _: 1.0
+        job = await Job(400, CHAT, provider=provider, batch_size=batch_size, concurrency=concurrency).prove()
+        await job.run()
+        assert isinstance(job.loop.stop, LaneRefused)
+        assert len(job.starts) - len(job.ends()) <= most
+        assert set(job.ends().values()) == {Outcome.OK}
 
     async def test_another_key_takes_over(self):
         provider = FakeTransport(lambda asked: answered(asked) if asked.key == "good" else refused(401))
@@ -432,7 +444,9 @@ class TestStoppingEarly:
         def down(asked: Asked) -> Response | TransportError:
             return answered(asked) if not 105 < asked.at < 130 else dropped()
 
-        job = await Job(100, provider=FakeTransport(down, latency_s=lambda _: 0.5), concurrency=4, max_attempts=5).prove()
+        job = await Job(
+            100, provider=FakeTransport(down, latency_s=lambda _: 0.5), concurrency=4, max_attempts=5
+        ).prove()
         await job.run()
         assert job.ends() == dict.fromkeys(range(100), Outcome.OK)
 
@@ -442,7 +456,9 @@ class TestStoppingEarly:
         def limit(asked: Asked) -> Response:
             return refused(429, retry_after_s=2) if next(limited, False) else answered(asked)
 
-        job = await Job(30, provider=FakeTransport(limit, latency_s=lambda _: 0.1), concurrency=10, max_attempts=1).prove()
+        job = await Job(
+            30, provider=FakeTransport(limit, latency_s=lambda _: 0.1), concurrency=10, max_attempts=1
+        ).prove()
         await job.run()
         assert job.ends() == dict.fromkeys(range(30), Outcome.OK)
         assert all(each.attempts == 1 for each in job.books.settlements)

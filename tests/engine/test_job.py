@@ -95,7 +95,8 @@ def test_a_whole_job_file_is_read(load, tmp_path):
         output=OutputSpec(path=str(tmp_path / "out.jsonl"), failures="/elsewhere/failed.jsonl"),
         preset="aggressive/discovery",
         layers=(
-            Layer("job file", {"delay": 0.5, "concurrency": 4, "rpm": 500, "tpm": 1_000_000, "cost": 5.0}),
+            Layer("preset aggressive/discovery", PRESETS["aggressive"].profiles["discovery"]),
+                Layer("job file", {"delay": 0.5, "concurrency": 4, "rpm": 500, "tpm": 1_000_000, "cost": 5.0}),
         ),
     )  # fmt: skip
 

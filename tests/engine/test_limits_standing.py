@@ -27,6 +27,20 @@ def open_times(breaker: Breaker, canary_s: float = 0.0) -> list[float]:
     return times
 
 
+@pytest.mark.parametrize(
+    ("wait_s", "message", "reason"),
+    [
+        (60.0, "HTTP 429: 4 at a time", "a pause of 60 s; the server said: HTTP 429: 4 at a time"),
+        (0.0214, "", "a pause of 0.021 s"),
+        (None, "HTTP 429", "a pause of 1 s; the server said: HTTP 429"),
+    ],
+)
+def test_a_cooling_lane_says_how_long_and_why(wait_s: float | None, message: str, reason: str) -> None:
+    standing = proven()
+    standing.end(5.0, standing.trial.round, Outcome.RATE_LIMITED, wait_s=wait_s, message=message)
+    assert standing.describe(5.0) == ("cooling", reason)
+
+
 def test_breaker_opens_at_the_fifth_failure_in_a_row() -> None:
     breaker = Breaker()
     for _ in range(3):
