@@ -9,7 +9,7 @@ from ..engine.errors import StoppedError
 from ..engine.snapshot import ACTIVE, Snapshot
 from ..engine.store.lock import owner
 from ..engine.store.reader import Reader
-from .look import RECENT_S
+from ..tui.series import ETA_S
 from .tell import Report, teller
 
 LOOK_S: Final = 0.2
@@ -22,7 +22,7 @@ async def follow(path: Path, name: str, report: Report) -> Snapshot:
     with Reader(path) as reader, tell:
         while True:
             dead = owner(path) is None
-            snapshot = await asyncio.to_thread(reader.snapshot, name, RECENT_S)
+            snapshot = await asyncio.to_thread(reader.snapshot, name, ETA_S)
             if snapshot is None:
                 raise StoppedError(f"{path}: {name} is no longer there")
             if report.results:

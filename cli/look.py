@@ -1,50 +1,38 @@
 """Shows the jobs of a workspace in a terminal or as JSON: ps, status."""
 
 import json
-import time
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from rich.text import Text
 
-from ..engine.histogram import Histogram
-from ..engine.settings import DIALS, show
-from ..engine.snapshot import ACTIVE, JobRow, Sample, Snapshot
+from ..engine.settings import show
+from ..engine.snapshot import ACTIVE, JobRow, LaneState, Snapshot
 from ..engine.store.lock import owner
 from ..engine.store.reader import Reader
-from ..tui.format import count, duration, latency, money, percent, rate
+from ..engine.text import clean
+from ..tui.format import count, duration, latency, money, percent, rate, words
+from ..tui.series import ETA_S, RECENT_S, eta_s, is_live, latency_quantiles, recent_rate, settled
+from .facts import facts, job_facts
 from .table import new_table, show_table
-
-RECENT_S = 10.0
 
 
 def ps(options: Namespace) -> int:
     """List the jobs."""
     with Reader(options.db) as reader:
         jobs = reader.jobs()
-        recent = {job.name: _recent(reader, job.name) for job in jobs if job.state in ACTIVE}
+        live = {job.name: reader.snapshot(job.name, ETA_S) for job in jobs if job.state in ACTIVE}
     alive = owner(options.db) is not None
     if options.json:
         for job in jobs:
-            print(json.dumps(_job_facts(job, alive=alive)))
+            print(json.dumps(job_facts(job, alive=alive)))
         return 0
     if not jobs:
-        print("no jobs yet: `batchtop run JOB.toml`")
+        print("no jobs yet: `batchtop run JOB.toml` runs one")
         return 0
-    table = new_table("JOB", "STATE", "DONE", "FAILED", "LEFT", "ITEMS/S", "ETA", "COST")
+    table = new_table("JOB", "STATE", "DONE", "", "FAILED", "LEFT", "ITEMS/S", "ETA", "COST")
     for job in jobs:
-        speed = items_per_second(recent.get(job.name, ()))
-        cells = (
-            job.name,
-            state_word(job, alive=alive),
-            f"{count(job.done)} ({percent(job.done, job.total)})",
-            count(job.failed),
-            count(job.left),
-            rate(speed),
-            duration(job.left / speed if speed else None),
-            money(job.cost),
-        )
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(Text, _cells(job, live.get(job.name), alive=alive)))
     show_table(table)
     return 0
 
@@ -52,87 +40,67 @@ def ps(options: Namespace) -> int:
 def status(options: Namespace) -> int:
     """Show one job."""
     with Reader(options.db) as reader:
-        snapshot = reader.snapshot(reader.known_job(options.job).name, RECENT_S)
+        snapshot = reader.snapshot(reader.known_job(options.job).name)
     assert snapshot is not None, "a known job has a snapshot"  # noqa: S101
-    alive = owner(options.db) is not None
     if options.json:
-        print(json.dumps(facts(snapshot, alive=alive)))
+        print(json.dumps(facts(snapshot)))
     else:
-        for line in _lines(snapshot, alive=alive):
-            print(line)
+        print("\n".join(_lines(snapshot)))
     return 0
 
 
-def state_word(job: JobRow, *, alive: bool) -> str:
-    """Return the job's state; one that an engine left behind is no longer what its row says."""
-    return job.state.value if alive or job.state not in ACTIVE else f"{job.state} (no engine)"
+def _cells(job: JobRow, live: Snapshot | None, *, alive: bool) -> tuple[str, ...]:
+    speed, eta = (recent_rate(live, settled), eta_s(live)) if live else (None, None)
+    return (
+        job.name,
+        _state(job, alive=alive),
+        count(job.done),
+        percent(job.done, job.total),
+        count(job.failed),
+        count(job.left),
+        rate(speed),
+        duration(eta),
+        money(job.cost),
+    )
 
 
-def items_per_second(samples: Iterable[Sample]) -> float | None:
-    """Return the mean rate over some samples, None where there are none."""
-    samples = tuple(samples)
-    span = sum(sample.span_s for sample in samples)
-    return sum(sample.items + sample.failed for sample in samples) / span if span else None
+def _state(job: JobRow, *, alive: bool) -> str:
+    """Return the job's state; what an engine left behind as active is in nobody's hands."""
+    return job.state.value if alive or job.state not in ACTIVE else "no engine"
 
 
-def _recent(reader: Reader, name: str) -> tuple[Sample, ...]:
-    snapshot = reader.snapshot(name, RECENT_S)
-    return snapshot.samples if snapshot else ()
-
-
-def _job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
-    return {
-        "job": job.name,
-        "state": job.state.value,
-        "engine": alive,
-        "reason": job.reason,
-        "exit_code": job.exit_code,
-        "total": job.total,
-        "done": job.done,
-        "failed": job.failed,
-        "left": job.left,
-        "requests": job.requests,
-        "errors": dict(job.errors),
-        "tokens_in": job.tokens_in,
-        "tokens_out": job.tokens_out,
-        "cost_usd": job.cost,
-        "active_s": round(job.active_s, 3),
-    }
-
-
-def facts(snapshot: Snapshot, *, alive: bool) -> dict[str, object]:
-    """Return what a machine may want to know of one job, every number with its unit in its name."""
-    histogram = Histogram.merged(sample.latency for sample in snapshot.samples)
-    speed = items_per_second(snapshot.samples) if snapshot.job.state in ACTIVE else None
-    return {
-        **_job_facts(snapshot.job, alive=alive),
-        "time": round(time.time(), 3),
-        "items_per_s": speed and round(speed, 3),
-        "eta_s": speed and round(snapshot.job.left / speed, 1),
-        "latency_ms": {
-            name: _rounded(histogram.quantile(q)) for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-        },
-        "in_flight": snapshot.samples[-1].in_flight if snapshot.samples else 0,
-        "settings": {key: getattr(snapshot.dials.settings, key) for key in DIALS},
-        "origins": dict(snapshot.dials.origins),
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
-
-
-def _lines(snapshot: Snapshot, *, alive: bool) -> Iterable[str]:
+def _lines(snapshot: Snapshot) -> Iterator[str]:
     job = snapshot.job
-    histogram = Histogram.merged(sample.latency for sample in snapshot.samples)
-    speed = items_per_second(snapshot.samples)
-    yield f"{job.name}: {state_word(job, alive=alive)}{': ' if job.reason else ''}{job.reason}"
+    why = f": {clean(job.reason)}" if job.reason else ""
     done = f"{count(job.done)} of {count(job.total)} done ({percent(job.done, job.total)})"
+    yield f"{job.name}: {_state(job, alive=snapshot.engine is not None)}{why}"
     yield f"  items      {done}, {count(job.failed)} failed, {count(job.left)} left"
-    median, high = latency(histogram.quantile(0.5)), latency(histogram.quantile(0.95))
-    yield f"  speed      {rate(speed)} items/s, p50 {median}, p95 {high} (last {RECENT_S:g} s of the run)"
-    yield f"  requests   {count(job.requests)}, {count(sum(job.errors.values()))} of them failed"
+    yield f"  speed      {_speed(snapshot)}"
+    kinds = ", ".join(f"{count(number)} {words(kind)}" for kind, number in job.errors.items())
+    yield f"  requests   {count(job.requests)}, of which badly ended: {kinds or 'none'}"
     yield f"  tokens     {count(job.tokens_in)} in, {count(job.tokens_out)} out, {money(job.cost)}"
     yield f"  time       {duration(job.active_s)} running"
+    yield from map(_lane, snapshot.lanes)
+    yield f"  output     {job.output or 'in the workspace: `batchtop export`'}"
     for key, origin in snapshot.dials.origins.items():
         yield f"  {key:<14} {show(key, getattr(snapshot.dials.settings, key)):<12} {origin}"
+
+
+def _speed(snapshot: Snapshot) -> str:
+    """Return how fast the job is now, or how fast it was on the whole."""
+    job = snapshot.job
+    if not is_live(snapshot):
+        mean = (job.done + job.failed) / job.active_s if job.active_s else None
+        return f"{rate(mean)} items/s over all its runs"
+    median, high, _ = latency_quantiles(snapshot, RECENT_S)
+    now = f"{rate(recent_rate(snapshot, settled))} items/s, p50 {latency(median)}, p95 {latency(high)}"
+    return f"{now} (last {RECENT_S:g} s), ETA {duration(eta_s(snapshot))}"
+
+
+def _lane(lane: LaneState) -> str:
+    used = [
+        f"{name} {count(amount)}{f' of {count(limit)}' if limit else ''}"
+        for name, amount, limit in (("RPM", lane.rpm_used, lane.rpm_limit), ("TPM", lane.tpm_used, lane.tpm_limit))
+    ]
+    why = f": {clean(lane.reason)}" if lane.reason else ""
+    return f"  lane       {clean(lane.name)}, {', '.join(used)}, {count(lane.hits_429)} × 429, {lane.state}{why}"

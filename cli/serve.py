@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
@@ -40,8 +41,7 @@ class Stopper:
 
     def _drain(self) -> None:
         self.wanted = True
-        for runner in self._engine.active():
-            runner.drain("draining what is in flight; once more to drop it")
+        self._engine.drain("interrupted; what is in flight is answered")
         say("draining what is in flight; once more to drop it", self._log_format)
 
     def _cancel(self) -> None:
@@ -49,6 +49,8 @@ class Stopper:
         self._cancelling = {asyncio.create_task(job.cancel("interrupted twice")) for job in self._engine.active()}
 
     def _leave(self) -> None:
+        if sys.stderr.isatty():
+            os.write(sys.stderr.fileno(), b"\x1b[?25h")  # the progress bar hides the cursor
         os._exit(EXIT_INTERRUPTED)  # everything committed stays; the next run mends the rest
 
 

@@ -1,8 +1,12 @@
 """What Ctrl-C and a server's TERM mean while a job runs."""
 
 import asyncio
+import math
 import signal
 from collections.abc import Callable, Sequence
+from typing import Final
+
+ONE_WISH_S: Final = 0.2
 
 
 def stop_event() -> asyncio.Event:
@@ -17,17 +21,23 @@ def stop_event() -> asyncio.Event:
 class StopLadder:
     """The first SIGINT or SIGTERM takes the first step, the next one the next; a hang-up is not heard.
 
-    A lost SSH session sends SIGHUP: a headless job goes on.
+    A lost SSH session sends SIGHUP: a headless job goes on. Signals within `ONE_WISH_S` are one wish, as a program such
+    as `timeout` signals its child, and then the group that the child is in.
     """
 
     def __init__(self, steps: Sequence[Callable[[], None]]) -> None:
         self._steps = iter(steps)
+        self._last = -math.inf
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._next)
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
 
     def _next(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._last < ONE_WISH_S:
+            return
+        self._last = now
         step = next(self._steps, None)
         if step is not None:
             step()

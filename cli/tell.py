@@ -9,11 +9,11 @@ from typing import Final, Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ..engine.histogram import Histogram
 from ..engine.snapshot import Event, Snapshot
 from ..engine.text import clean
 from ..tui.format import clock, count, duration, latency, money, percent, plural, rate
-from .look import facts, items_per_second
+from ..tui.series import RECENT_S, eta_s, latency_quantiles, recent_rate, settled
+from .facts import facts
 from .say import LogFormat, say
 
 LINE_S: Final = 5.0
@@ -102,7 +102,7 @@ class JsonLines(TextLines):
             self.print(json.dumps({"type": "event", **said}))
         if ended or time.monotonic() >= self._next:
             self._next += LINE_S
-            self.print(json.dumps({"type": "end" if ended else "progress", **facts(snapshot, alive=not ended)}))
+            self.print(json.dumps({"type": "end" if ended else "progress", **facts(snapshot)}))
 
 
 class Bar:
@@ -150,12 +150,12 @@ def event_line(snapshot: Snapshot, event: Event) -> str:
 def progress(snapshot: Snapshot) -> str:
     """Return in one line how a job is getting on."""
     job = snapshot.job
-    speed = items_per_second(snapshot.samples)
-    median = Histogram.merged(sample.latency for sample in snapshot.samples).quantile(0.5)
+    median, _, _ = latency_quantiles(snapshot, RECENT_S)
     done = job.done + job.failed
+    speed = rate(recent_rate(snapshot, settled))
     return (
-        f"{count(done)}/{count(job.total)} ({percent(done, job.total)}), {rate(speed)} items/s,"
-        f" {count(job.failed)} failed, p50 {latency(median)}, ETA {duration(job.left / speed if speed else None)}"
+        f"{count(done)}/{count(job.total)} ({percent(done, job.total)}), {speed} items/s,"
+        f" {count(job.failed)} failed, p50 {latency(median)}, ETA {duration(eta_s(snapshot))}"
     )
 
 

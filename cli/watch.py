@@ -4,7 +4,6 @@ from pathlib import Path
 
 from ..engine.errors import StoppedError
 from ..engine.snapshot import ACTIVE
-from ..engine.store.lock import owner
 from ..engine.store.migrations import connect
 from ..engine.store.reader import Reader
 from ..tui import open_dashboard
@@ -30,9 +29,9 @@ def _say(path: Path, left: Exit) -> int:
         return 0
     if left.message:
         say(left.message)
+    if snapshot.job.state in ACTIVE and snapshot.engine is None:
+        raise StoppedError(f"{path}: the engine of {left.job} has died; run the job again to continue")
     if left.left is Left.RUNNING and snapshot.job.state in ACTIVE:
-        if owner(path) is None:
-            raise StoppedError(f"{path}: the engine of {left.job} has died; run the job again to continue")
         elsewhere = "" if path == DEFAULT_DB else f" --db {path}"
         say(f"{left.job} goes on; `batchtop attach {left.job}{elsewhere}` returns to it")
         return 0

@@ -10,7 +10,7 @@ from .errors import BatchtopError, UsageError
 from .job import JobSpec
 from .presets import load_presets, profile
 from .runner import Runner
-from .settings import parse_all
+from .settings import Value, parse_all, show
 from .store.commands import Answered, Command
 from .store.inbox import Inbox
 
@@ -65,24 +65,26 @@ class Control:
             return Answered(applied=True, message=await verb(command))
         except BatchtopError as error:
             return Answered(applied=False, message=str(error), exit_code=error.exit_code)
-        except msgspec.ValidationError as error:
+        except (msgspec.DecodeError, ValueError) as error:
             return Answered(applied=False, message=f"{command.verb}: malformed arguments ({error})", exit_code=2)
 
     async def _run(self, command: Command) -> str:
         spec = msgspec.convert(command.args.get("spec"), JobSpec)
+        for layer in spec.layers:
+            parse_all(layer.values, where=layer.origin)
         wishes = msgspec.convert(command.args.get("wishes", []), list[str])
         await self._jobs.submit(spec, wishes)
         return f"{spec.name} runs"
 
     async def _set(self, command: Command) -> str:
         values = parse_all(command.args, where="set")
-        self._jobs.job(command.job).change(values, who=command.who, origin=f"live: {command.who}")
-        return "set"
+        changed = self._jobs.job(command.job).change(values, who=command.who, origin=f"live: {command.who}")
+        return _told(changed)
 
     async def _preset(self, command: Command) -> str:
         label, values = profile(load_presets(), str(command.args.get("name", "")))
-        self._jobs.job(command.job).change(values, who=command.who, origin=f"preset {label}")
-        return f"preset {label} loaded"
+        changed = self._jobs.job(command.job).change(values, who=command.who, origin=f"preset {label}")
+        return f"preset {label}: {_told(changed)}"
 
     async def _pause(self, command: Command) -> str:
         self._jobs.job(command.job).pause(f"paused by {command.who}")
@@ -99,3 +101,8 @@ class Control:
     async def _cancel(self, command: Command) -> str:
         await self._jobs.job(command.job).cancel(f"cancelled by {command.who}")
         return "cancelled"
+
+
+def _told(changed: Mapping[str, tuple[Value, Value]]) -> str:
+    """Return what a change of settings changed, for the person who asked for it."""
+    return ", ".join(f"{key} {show(key, old)} → {show(key, new)}" for key, (old, new) in changed.items()) or "no change"

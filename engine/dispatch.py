@@ -108,6 +108,10 @@ class Dispatcher:
         self._exchange.recall()
         self.wake()
 
+    def watch(self, helper: asyncio.Task[None]) -> None:
+        """Have `run` raise what a task ends with that works for it."""
+        helper.add_done_callback(self._check)
+
     async def run(self, want_items: Callable[[], None]) -> None:
         """Return when every item is settled, or, once `stop` is set, when nothing is in flight any more."""
         try:
@@ -194,6 +198,9 @@ class Dispatcher:
         now = self._clock.now()
         self._slots.end(now)
         self._chunks.end(now)
+        self._check(task)
+
+    def _check(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
             self._fault = self._fault or task.exception()
         self.wake()

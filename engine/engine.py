@@ -47,6 +47,8 @@ class Engine:
         self._runners: dict[str, Runner] = {}
         self._runs: dict[str, asyncio.Task[End]] = {}
         self._lanes: dict[tuple[str, ...], Lane] = {}
+        self._draining = False
+        self._submitting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -78,12 +80,18 @@ class Engine:
         """Start a job and return at once; one that runs already goes on, and only the `wishes` are new to it.
 
         `wishes` are settings asked for explicitly this time: they win over live changes of an earlier run. Raises
-        AuthError when the job has no usable key, UsageError when it is just ending.
+        AuthError when the job has no usable key, UsageError when it, or the engine, is just ending.
         """
-        runner = self._runners.get(spec.name)
-        if runner and runner.active:
-            runner.run_again(spec, wishes)
-            return runner
+        if self._draining:
+            raise UsageError(f"the engine (pid {os.getpid()}) is stopping; run the job again when it has gone")
+        async with self._submitting:
+            runner = self._runners.get(spec.name)
+            if runner and runner.active:
+                runner.run_again(spec, wishes)
+                return runner
+            return await self._start(spec, wishes)
+
+    async def _start(self, spec: JobSpec, wishes: Collection[str]) -> Runner:
         if earlier := self._runs.get(spec.name):
             await asyncio.wait({earlier})  # its last commit may still be on the way
         routes = self._routes(spec)
@@ -110,6 +118,8 @@ class Engine:
 
     def check(self) -> None:
         """Raise what ended a part of the engine that never ends by itself."""
+        if self._writer.failure:
+            raise self._writer.failure
         for task in self._background:
             if task.done():
                 task.result()
@@ -124,6 +134,12 @@ class Engine:
     def active(self) -> list[Runner]:
         """Return the jobs that have not ended."""
         return [runner for runner in self._runners.values() if runner.active]
+
+    def drain(self, reason: str) -> None:
+        """Take no job any more, and end those that run as soon as what is in flight is answered."""
+        self._draining = True
+        for runner in self.active():
+            runner.drain(reason)
 
     # ── inside ──
 

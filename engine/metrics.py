@@ -2,9 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from .histogram import Histogram
 from .outcome import Outcome, Usage
+
+_WAITED_FOR: Final = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT})
 
 
 @dataclass(slots=True)
@@ -21,12 +24,16 @@ class Tally:
     latency: Histogram = field(default_factory=Histogram)
 
     def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
-        """Count one request that has ended; failed ones are billed too."""
+        """Count one request that has ended; failed ones are billed too.
+
+        Latency is that of answers, and of waits for one that never came: a refusal at once would make it look better.
+        """
         self.requests += 1
         self.tokens_in += usage.tokens_in
         self.tokens_out += usage.tokens_out
         self.cost += cost
-        self.latency.record(latency_ms)
+        if outcome in _WAITED_FOR:
+            self.latency.record(latency_ms)
         if outcome is not Outcome.OK:
             self.errors[outcome] += 1
 

@@ -98,7 +98,6 @@ class OutputFiles:
         path = Path(self._output_path)
         found = path.stat().st_size if path.exists() else 0
         self._seq, self._bytes = (seq, size) if found >= size >= 0 else (0, 0)
-        self._moved = True
         file = path.open("ab")
         file.truncate(self._bytes)
         return file

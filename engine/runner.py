@@ -136,9 +136,12 @@ class Runner:
         if wishes:
             self.change({key: getattr(settings, key) for key in wishes}, who="command line", origin="--set")
 
-    def change(self, values: Mapping[str, Value], *, who: str, origin: str) -> None:
-        """Obey other settings from now on, and record what changed; raises SettingError for a budget without prices."""
-        check_budget(self.spec.task, (*self.spec.layers, Layer(origin, values)))
+    def change(self, values: Mapping[str, Value], *, who: str, origin: str) -> dict[str, tuple[Value, Value]]:
+        """Obey other settings from now on, record what changed, and return it: key -> (old, new).
+
+        Raises SettingError for a budget without prices.
+        """
+        check_budget(self.spec.task, (*self.spec.layers, Layer("set", values)))
         changed = self._dials.change(values, origin)
         self._loop.settings = self._dials.now.settings
         self._apply_limits()
@@ -146,6 +149,7 @@ class Runner:
         for key, (old, new) in changed.items():
             self._journal.changed(key, old, new, who=who, origin=origin)
         self._save_dials()
+        return changed
 
     # ── the run ──
 
@@ -154,11 +158,14 @@ class Runner:
         self._save_dials()
         loaded = await load(self.spec, self._job, self._writer, unwanted=lambda: self._loop.stop is not None)
         if loaded:
-            self._journal.tell(f"input: {loaded.total:,} items, {loaded.pending:,} to do")
+            self._journal.tell(f"input: {loaded.total:,} items")
             if loaded.changed or loaded.removed:
                 self._journal.tell(f"since the last run: {loaded.changed:,} changed, {loaded.removed:,} removed")
         if retried := await self._writer.run(lambda db: items.retry_transient(db, self._job)):
             self._journal.tell(f"trying {retried:,} items again that failed for a passing cause")
+        row = await self._row()
+        if row.left < row.total:
+            self._journal.tell(f"{row.done:,} of {row.total:,} done before, {row.failed:,} failed, {row.left:,} to do")
 
     async def _run_loop(self) -> End:
         if self._loop.stop is not None:
@@ -169,6 +176,8 @@ class Runner:
         async with Pages(self._writer.path, self._job) as pages:
             feeding = asyncio.create_task(self._feed(pages))
             sampling = asyncio.create_task(self._sample_for_ever())
+            self._loop.watch(feeding)
+            self._loop.watch(sampling)
             try:
                 await self._loop.run(self._want_items)
             finally:
@@ -200,8 +209,7 @@ class Runner:
         self._loop.wake()
 
     async def _end(self) -> End:
-        row = await self._writer.run(lambda db: read_job(db, self.spec.name))
-        assert row is not None, "a running job has a row"  # noqa: S101
+        row = await self._row()
         match self._loop.stop:
             case LaneClosed() as closed:
                 return End(JobState.STOPPED, str(closed), closed.exit_code)
@@ -210,8 +218,6 @@ class Runner:
                 return End(
                     JobState.STOPPED, f"the budget is used up: {spent}, the next batch may exceed it", EXIT_STOPPED
                 )
-            case Hold("output"):
-                return End(JobState.STOPPED, f"the output can't be written: {self._files.failure}", EXIT_STOPPED)
             case Hold() if row.left:
                 return self._interrupted(f"{row.left:,} items left")
             case _:
@@ -221,12 +227,20 @@ class Runner:
         state = JobState.CANCELLED if self._loop.stop == Hold("cancel") else JobState.DRAINED
         return End(state, f"{told}; run the job again to continue", EXIT_INTERRUPTED)
 
+    async def _row(self) -> JobRow:
+        row = await self._writer.run(lambda db: read_job(db, self.spec.name))
+        assert row is not None, "a running job has a row"  # noqa: S101
+        return row
+
     async def _finish(self, end: End) -> End:
         """Commit the last of it; an engine that can't write any more says so by its own error."""
         with suppress(BatchtopError):
             self._take_sample()
             await self._writer.detach(self._job)
-            await asyncio.to_thread(self._files.close)
+        await asyncio.to_thread(self._files.close)
+        if self._files.failure and end.state is not JobState.STOPPED:
+            end = End(JobState.STOPPED, f"the output can't be written: {self._files.failure}", EXIT_STOPPED)
+        with suppress(BatchtopError):
             self._enter(end.state, end.reason, end.exit_code)
             self._journal.ended()
             await self._writer.flush()

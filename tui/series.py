@@ -156,8 +156,8 @@ def errors_in(samples: Sequence[Sample]) -> dict[str, int]:
 
 
 def is_live(snapshot: Snapshot) -> bool:
-    """Return whether the job is an engine's concern, so that its dials do something."""
-    return snapshot.job.state in ACTIVE
+    """Return whether an engine has the job in hand, so that its dials do something."""
+    return snapshot.job.state in ACTIVE and snapshot.engine is not None
 
 
 def in_flight(snapshot: Snapshot) -> int:
@@ -167,7 +167,7 @@ def in_flight(snapshot: Snapshot) -> int:
 
 def stale(snapshot: Snapshot) -> str:
     """Return `no engine` or `stalled 7 s` for an active job that nobody moves, else an empty text."""
-    if not is_live(snapshot):
+    if snapshot.job.state not in ACTIVE:
         return ""
     if snapshot.engine is None:
         return "no engine"

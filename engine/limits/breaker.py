@@ -51,7 +51,7 @@ class Breaker:
         if self.closed:
             return
         if now >= self._deadline:
-            self.verdict = f"the server has not answered for {self._patience_s:g} s; last error: {message}"
+            self.verdict = f"no request has gone well for {self._patience_s:g} s; last error: {message}"
         self.until = min(now + self._backoff_s, max(now, self._deadline))
 
     @property

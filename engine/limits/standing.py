@@ -121,7 +121,7 @@ class Standing:
         self.trial.leave(number, passed=False)
         self._refusals += 1
         if self._refusals >= REFUSALS_TO_CLOSE:
-            what = "refused the key" if outcome is Outcome.AUTH else "said that the account's quota is used up,"
+            what = "refused the request" if outcome is Outcome.AUTH else "said that the account's quota is used up,"
             text = f"the server {what} {self._refusals} times in a row"
             self.close(f"{text}: {message}" if message else text, refused=True)
 

@@ -20,8 +20,14 @@ class Command:
     id: int
     job: str
     verb: str
-    args: Mapping[str, object]
+    text: str
+    """Its arguments as JSON; anybody may have written it."""
     who: str
+
+    @property
+    def args(self) -> dict[str, object]:
+        """Its arguments; raises msgspec.DecodeError when they are no JSON object."""
+        return msgspec.json.decode(self.text, type=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)

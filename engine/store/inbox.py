@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Self
 
 import aiosqlite
-import msgspec
 
 from ..errors import UsageError
 from .commands import Answered, Command
@@ -37,7 +36,7 @@ class Inbox:
         rows = await self._db.execute_fetchall(
             "SELECT id, job, verb, args, who FROM commands WHERE state = 'new' ORDER BY id"
         )
-        return [Command(row[0], row[1], row[2], msgspec.json.decode(row[3]), row[4]) for row in rows]
+        return [Command(*row) for row in rows]
 
     async def refuse_stale(self, at: float) -> None:
         """Say no to what was asked while there was no engine: it was not meant for what runs from now on."""

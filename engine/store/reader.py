@@ -12,6 +12,7 @@ from ..errors import UsageError, WorkspaceError
 from ..histogram import Histogram
 from ..settings import DIALS, Resolved, Settings, Value
 from ..snapshot import Change, EngineRow, Event, JobRow, JobState, LaneState, Sample, Snapshot
+from .lock import owner
 from .migrations import BUSY_TIMEOUT_S, STEPS
 
 EVENTS_SHOWN = 200
@@ -60,9 +61,9 @@ class Reader:
         self._db.close()
 
     def engine(self) -> EngineRow | None:
-        """Return the engine that says it owns the workspace; it may be dead, as its heartbeat tells."""
+        """Return the engine that owns the workspace, or None when there is none: a dead one holds no lock any more."""
         row = self._db.execute("SELECT pid, started_at, heartbeat_at FROM engine").fetchone()
-        return EngineRow(*row) if row else None
+        return EngineRow(*row) if row and owner(self._path) is not None else None
 
     def jobs(self) -> tuple[JobRow, ...]:
         """Return every job, the newest first."""

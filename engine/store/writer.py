@@ -25,7 +25,8 @@ from .migrations import connect
 T = TypeVar("T")
 
 GROUP_ROWS = 500
-GROUP_S = 0.1
+GROUP_S = 0.025
+"""How long the first result of a group waits for others; a crash loses no more, and those items are sent again."""
 BACKLOG_LIMIT = 4 * GROUP_ROWS
 """Results that may wait for their commit before sending is held back: a loop that never rests starves the thread."""
 
@@ -108,9 +109,11 @@ class Writer:
 
     async def detach(self, job: int) -> None:
         """Commit what waits, write down how far the sink came, and let it go."""
-        await self.flush()
-        self._sinks.pop(job, None)
-        self._listeners.pop(job, None)
+        try:
+            await self.flush()
+        finally:
+            self._sinks.pop(job, None)
+            self._listeners.pop(job, None)
 
     async def flush(self) -> None:
         """Return when everything taken so far is committed, and the sinks' positions too."""

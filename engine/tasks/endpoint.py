@@ -14,6 +14,9 @@ from .task import Call, Reply
 BYTES_PER_TOKEN: Final = 4
 """English runs at about four; other scripts take more bytes a character, and more tokens too."""
 
+MOST_TOKENS: Final = 1_000_000_000
+"""No request has more, whatever a server says."""
+
 
 class UsageBlock(msgspec.Struct):
     """The `usage` of a response; servers leave out what they don't count."""
@@ -22,8 +25,12 @@ class UsageBlock(msgspec.Struct):
     completion_tokens: float | None = None
 
     def counted(self) -> Usage:
-        """Return it as whole tokens."""
-        return Usage(int(self.prompt_tokens or 0), int(self.completion_tokens or 0))
+        """Return it as whole tokens, within what one request can have."""
+        return Usage(_tokens(self.prompt_tokens), _tokens(self.completion_tokens))
+
+
+def _tokens(number: float | None) -> int:
+    return int(min(max(number or 0, 0), MOST_TOKENS))
 
 
 class Endpoint:

@@ -43,11 +43,14 @@ MODELS = {CHAT: "gpt-4o-mini", EMBEDDINGS: "text-embedding-3-small"}
 OUT = 'path = "out.jsonl"'
 
 
-async def until(true: Callable[[], object], what: str = "", within_s: float = PATIENCE_S) -> None:
-    """Return as soon as something is true; the event loop, and a provider in it, goes on meanwhile."""
+async def until(true: Callable[[], object], what: Callable[[], str] = lambda: "", within_s: float = PATIENCE_S) -> None:
+    """Return as soon as something is true; the event loop, and a provider in it, goes on meanwhile.
+
+    `what` is told where it does not come true.
+    """
     deadline = time.monotonic() + within_s
     while not true():
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what or true}"
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what()}"
         await asyncio.sleep(LOOK_S)
 
 
@@ -64,6 +67,9 @@ class Process:
         self.popen = popen
         self._out = out
         self._err = err
+
+    def __str__(self) -> str:
+        return f"{self.popen.args} said {self.err!r}"
 
     @property
     def pid(self) -> int:
@@ -82,12 +88,12 @@ class Process:
 
     async def says(self, text: str) -> None:
         """Wait until standard error holds `text`."""
-        await until(lambda: text in self.err or self.popen.poll() is not None, f"{text!r} in {self.err!r}")
+        await until(lambda: text in self.err or self.popen.poll() is not None, lambda: f"{text!r} in {self.err!r}")
         assert text in self.err
 
     async def end(self, within_s: float = PATIENCE_S) -> Ended:
         """Wait until it is over; whatever it did, it did not show a traceback."""
-        await until(lambda: self.popen.poll() is not None, f"the end of {self.popen.args}: {self.err}", within_s)
+        await until(lambda: self.popen.poll() is not None, lambda: f"its end: {self}", within_s)
         assert "Traceback" not in self.err, self.err
         return Ended(self.popen.returncode, self.out, self.err)
 
@@ -103,7 +109,7 @@ class Shell:
             "HOME": str(folder / "home"),
             "XDG_CONFIG_HOME": str(folder / "home" / "config"),
             "PATH": os.environ["PATH"],
-            "LANG": "C.UTF-8", "PYTHONFAULTHANDLER": "1",
+            "LANG": "C.UTF-8",
         }
         self._started: list[Process] = []
         self.logs.mkdir()
@@ -215,10 +221,7 @@ class Shell:
         """End what still runs: the commands, and what they left behind, which has this folder on its command line."""
         for process in self._started:
             if process.popen.poll() is None:
-                process.signal(signal.SIGABRT)
-                process.popen.wait()
-                if os.environ.get("DUMP"):
-                    Path(os.environ["DUMP"]).open("a").write(f"{self.folder}\n{process.err}\n\n")
+                process.popen.kill()
             process.popen.wait()
         for process in psutil.process_iter(["cmdline"]):
             if any(str(self.folder) in word for word in process.info["cmdline"] or ()):

@@ -56,7 +56,7 @@ class Terminal:
 
     async def shows(self, text: str) -> None:
         """Wait until a text was drawn."""
-        await until(lambda: text in self.text or self.popen.poll() is not None, f"{text!r} on the screen")
+        await until(lambda: text in self.text or self.popen.poll() is not None, lambda: f"{text!r} on the screen")
         assert text in self.text, self.text[-2000:]
 
     def type(self, keys: str) -> None:
@@ -64,7 +64,7 @@ class Terminal:
 
     async def end(self, within_s: float = 10.0) -> int:
         """Wait until the command is over and return its exit code."""
-        await until(lambda: self.popen.poll() is not None, f"the end; so far: {self.text[-2000:]}", within_s)
+        await until(lambda: self.popen.poll() is not None, lambda: f"its end: {self.text[-2000:]}", within_s)
         assert "Traceback" not in self.text, self.text[-4000:]
         return self.popen.returncode
 

@@ -30,7 +30,7 @@ async def running(shell: Shell, provider: Simulator, *, rows: int = 2_000) -> Pr
     provider.behaviour = Behaviour(latency_ms=100)
     shell.job(provider.base_url, rows=rows, settings=SLOW)
     process = shell.start("run", "job.toml", "--no-ui")
-    await until(lambda: any(arrival.status for arrival in provider.arrivals), process.err)
+    await until(lambda: any(arrival.status for arrival in provider.arrivals), lambda: str(process))
     return process
 
 
@@ -114,7 +114,7 @@ async def test_an_engine_goes_on_with_what_a_killed_one_left(shell: Shell, provi
     killed = await running(shell, provider, rows=60)
     killed.popen.kill()
     killed.popen.wait()
-    assert "running (no engine)" in (await shell.run("ps")).out
+    assert "no engine" in (await shell.run("ps")).out
     provider.behaviour = Behaviour()
     engine = shell.start("--no-ui")
     await until(lambda: shell.state() == "finished")
@@ -172,7 +172,10 @@ async def test_term_drains_every_job_of_an_engine(shell: Shell, provider: Simula
 async def test_every_question_is_answered(shell: Shell, provider: Simulator) -> None:
     process = await running(shell, provider)
     said = [await shell.run(*words.split()) for words in ("set job delay=500ms concurrency=3", "pause job")]
-    assert [(each.code, each.out, each.err) for each in said] == [(0, "job: set\n", ""), (0, "job: paused\n", "")]
+    assert [(each.code, each.out, each.err) for each in said] == [
+        (0, "job: delay 0 s → 0.5 s, concurrency 2 → 3\n", ""),
+        (0, "job: paused\n", ""),
+    ]
     status = await shell.status()
     assert (status["state"], status["engine"], status["settings"]["delay"]) == ("paused", True, 0.5)
     assert status["origins"]["concurrency"] == "live: command line"

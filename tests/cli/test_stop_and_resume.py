@@ -17,9 +17,9 @@ COMMIT_S = 0.4
 """An answer is safe once its group is committed: at most 100 ms later, and this much on a machine that is busy."""
 
 
-async def answered(provider: Simulator, count: int) -> None:
-    """Wait until a provider has answered `count` requests."""
-    await until(lambda: sum(arrival.status == 200 for arrival in provider.arrivals) >= count, f"{count} answers")
+async def answered(provider: Simulator, count: int, process: Process) -> None:
+    """Wait until a provider has answered `count` requests of a process."""
+    await until(lambda: sum(arrival.status == 200 for arrival in provider.arrivals) >= count, lambda: str(process))
 
 
 def sent(provider: Simulator) -> Counter[str]:
@@ -34,7 +34,7 @@ async def test_a_first_signal_drains_and_the_next_run_sends_the_rest(
     provider.behaviour = Behaviour(latency_ms=150)
     shell.job(provider.base_url, rows=300, settings="batch_size = 5\nconcurrency = 4")
     process = shell.start("run", "job.toml", "--no-ui", "--log-format", "json")
-    await answered(provider, 40)
+    await answered(provider, 40, process)
     process.signal(number)
     ended = await process.end(within_s=5)
     assert (ended.code, ended.out) == (130, "")
@@ -58,7 +58,7 @@ async def test_a_second_signal_drops_what_is_in_flight(shell: Shell, provider: S
     provider.behaviour = Behaviour(latency_ms=60_000)
     shell.job(provider.base_url, rows=50)
     process = shell.start("run", "job.toml", "--no-ui")
-    await until(lambda: provider.arrivals)
+    await until(lambda: provider.arrivals, lambda: str(process))
     process.signal(signal.SIGINT)
     await process.says("draining")
     await asyncio.sleep(0.3)
@@ -76,7 +76,7 @@ async def test_signals_are_heard_while_it_waits_for_its_lane(shell: Shell, provi
     provider.behaviour = Behaviour(rpm=6)
     shell.job(provider.base_url, rows=50)
     process = shell.start("run", "job.toml", "--no-ui")
-    await until(lambda: any(arrival.status == 429 for arrival in provider.arrivals))
+    await until(lambda: any(arrival.status == 429 for arrival in provider.arrivals), lambda: str(process))
     process.signal(signal.SIGINT)
     await process.says("draining")
     process.signal(signal.SIGINT)
@@ -101,7 +101,7 @@ async def test_a_hang_up_is_not_heard(shell: Shell, provider: Simulator) -> None
     provider.behaviour = Behaviour(latency_ms=50)
     shell.job(provider.base_url, rows=100)
     process = shell.start("run", "job.toml", "--no-ui")
-    await answered(provider, 10)
+    await answered(provider, 10, process)
     process.signal(signal.SIGHUP)
     assert (await process.end()).code == 0
     assert shell.ids() == once(100)
@@ -141,7 +141,7 @@ async def killed(shell: Shell, provider: Simulator, after_s: float, *, sending: 
     """Run the job, kill it some time after its start or its first request, and return when that was."""
     before = len(provider.arrivals)
     process = shell.start("run", "job.toml", "--no-ui")
-    await until(lambda: not sending or len(provider.arrivals) > before)
+    await until(lambda: not sending or len(provider.arrivals) > before, lambda: str(process))
     await asyncio.sleep(after_s)
     assert process.popen.poll() is None, f"it ended before it was killed: {process.err}"
     return kill(process)

@@ -33,7 +33,7 @@ async def test_the_job_outlives_its_dashboard_and_the_engine_goes_when_idle(shel
     assert left < 300
     await until(lambda: shell.state("reviews") == "finished")
     assert shell.ids() == once(300)
-    await until(lambda: not psutil.pid_exists(engine), "the engine's end", 10)
+    await until(lambda: not psutil.pid_exists(engine), lambda: "the engine's end", 10)
     assert owner(shell.db) is None
     assert "Traceback" not in (shell.folder / "batchtop.db.log").read_text()
     assert list(shell.files_holding(KEY)) == []

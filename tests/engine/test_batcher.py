@@ -31,6 +31,7 @@ class TestNewItems:
         assert taken(batcher, 0.0) == [1, 2, 3, 4]
         assert taken(batcher, 0.0) == []
         assert (len(batcher), batcher.fresh) == (1, 1)
+        assert taken(filled(1, 2, 3, 4), 0.0) == [1, 2, 3, 4], "one that is just whole too"
 
     def test_a_part_of_a_batch_goes_when_its_oldest_item_has_waited_long_enough(self):
         batcher = filled(1, now=1.0)

@@ -318,7 +318,7 @@ async def test_a_refused_key_costs_a_handful_of_calls() -> None:
     ends = await all_done(*(provider.until_ok() for _ in range(1000)))
     assert len(provider.arrivals) <= 5
     assert {type(end) for end in ends} == {LaneRefused}
-    assert str(ends[0]) == "gpt @ host: the server refused the key 3 times in a row: auth for key ***"
+    assert str(ends[0]) == "gpt @ host: the server refused the request 3 times in a row: auth for key ***"
     assert LaneRefused.exit_code == 4
     assert lane.hold() == ("closed", None)
     assert SECRET not in lane.state(0.0).reason
@@ -338,7 +338,7 @@ async def test_a_server_that_is_not_there_is_given_up_soon() -> None:
     assert now() == pytest.approx(110, abs=0.1)
     assert len(provider.arrivals) <= 12
     assert {type(end) for end in ends} == {LaneClosed}
-    assert "has not answered for 10 s; last error: connection" in str(ends[0])
+    assert "no request has gone well for 10 s; last error: connection" in str(ends[0])
     assert lane.state(0.0).state == "broken"
 
 

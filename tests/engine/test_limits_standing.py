@@ -58,7 +58,7 @@ def test_breaker_gives_up_a_server_that_was_well_after_a_minute() -> None:
     breaker = Breaker()
     breaker.answered()
     assert open_times(breaker) == [0.5, 1.5, 3.5, 7.5, 15.5, 30.5, 45.5, 60]
-    assert breaker.verdict == "the server has not answered for 60 s; last error: no route to host"
+    assert breaker.verdict == "no request has gone well for 60 s; last error: no route to host"
 
 
 def test_breaker_gives_up_a_server_that_never_answered_after_10_s() -> None:
@@ -212,7 +212,7 @@ def test_the_third_refusal_in_a_row_closes() -> None:
         assert standing.closed is None
     standing.end(1.0, standing.trial.enter(), Outcome.AUTH, message="invalid key")
     assert standing.closed is not None
-    assert standing.closed.reason == "the server refused the key 3 times in a row: invalid key"
+    assert standing.closed.reason == "the server refused the request 3 times in a row: invalid key"
     assert standing.hold(1e9) == ("closed", None)
     assert standing.describe(1.0) == ("refused", standing.closed.reason)
 

@@ -111,6 +111,18 @@ async def test_an_id_used_twice_is_told_with_both_lines(desk: Desk, between: int
     assert await desk.load(*rows) == Loaded(between + 2, between + 2), "mended, it loads"
 
 
+async def test_a_load_that_was_broken_off_counts_for_nothing(desk: Desk, tmp_path: Path):
+    """Even when the input is then put back as it was."""
+    await desk.load(row(1), row(2))
+    before = desk.input.rename(tmp_path / "before.jsonl")
+    write_rows(desk.input, [row(1, "new"), row(2)])
+    calls = iter([False, True])
+    assert await load(desk.spec, desk.job, desk.writer, unwanted=lambda: next(calls)) is None
+    before.rename(desk.input)
+    assert await desk.load() == Loaded(2, 2)
+    assert rows_of(desk.writer.path, "SELECT payload ->> 'text' FROM items") == [("the same",), ("the same",)]
+
+
 async def test_a_load_that_was_broken_off_is_done_again_and_loses_nothing(desk: Desk):
     await desk.load(*(row(number) for number in range(CHUNK_ROWS + 2)))
     await desk.finish(k0=Outcome.OK, k1=Outcome.OK, k2001=Outcome.OK)

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def test_processes_that_make_the_same_file_at_once_all_get_it(tmp_path: Path):
         maker.communicate(timeout=30)
     assert [maker.returncode for maker in makers] == [0, 0, 0]
     assert {version(path) for path in tmp_path.glob("*.db")} == {len(STEPS)}
+
+
+def test_a_process_in_the_middle_of_making_the_file_is_waited_for(workspace: Path):
+    connect(workspace).close()
+    with closing(sqlite3.connect(workspace, isolation_level=None)) as other, ThreadPoolExecutor(1) as second:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN IMMEDIATE")
+        opening = second.submit(connect, workspace)
+        assert wait([opening], timeout=0.1).not_done
+        other.execute("COMMIT")
+        opening.result(timeout=10).close()
 
 
 def test_a_file_of_a_newer_version_is_refused(workspace: Path):

@@ -11,6 +11,7 @@ from batchtop.engine.outcome import Outcome
 from batchtop.engine.settings import Layer, Settings, resolve
 from batchtop.engine.snapshot import EngineRow, JobState, LaneState, Sample
 from batchtop.engine.store import record
+from batchtop.engine.store.lock import WorkspaceLock
 from batchtop.engine.store.migrations import STEPS
 from batchtop.engine.store.reader import CHANGES_SHOWN, EVENTS_SHOWN, Reader
 from batchtop.engine.store.record import Log
@@ -44,7 +45,7 @@ async def test_a_snapshot_is_what_was_written(writer: Writer, workspace: Path):
     writer.do("INSERT OR REPLACE INTO engine VALUES (1, ?, ?, ?)", (77, 1.0, 2.0))
     await writer.flush()
 
-    with Reader(workspace) as reader:
+    with Reader(workspace) as reader, WorkspaceLock(workspace):
         shot = reader.snapshot("job")
     assert shot is not None
     row = shot.job
@@ -58,6 +59,8 @@ async def test_a_snapshot_is_what_was_written(writer: Writer, workspace: Path):
     (seen,) = shot.samples
     assert (seen.errors, seen.latency.counts, seen.cost) == ({"timeout": 2}, sample(0).latency.counts, 0.25)
     assert shot.engine == EngineRow(77, 1.0, 2.0)
+    with Reader(workspace) as reader:
+        assert reader.engine() is None, "what it says of itself counts while it holds the workspace"
 
 
 async def test_a_snapshot_holds_only_the_latest(writer: Writer, workspace: Path):

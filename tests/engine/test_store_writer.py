@@ -89,7 +89,15 @@ async def test_results_items_and_totals_tell_the_same_story(writer: Writer, work
     assert rows_of(workspace, "SELECT errors ->> '$.overloaded', errors ->> '$.timeout' FROM jobs") == [(2, 1)]
 
 
-async def test_a_full_group_goes_at_once_and_the_rest_within_a_moment(writer: Writer, workspace: Path, job: int):
+async def test_a_full_group_waits_for_no_time_to_pass(
+    writer: Writer, workspace: Path, job: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("batchtop.engine.store.writer.GROUP_S", 3600)
+    finish(writer, job, *map(settled, range(1, GROUP_ROWS + 1)))
+    await until(lambda: writer.backlog == 0)
+
+
+async def test_groups_hold_many_results_and_keep_their_order(writer: Writer, workspace: Path, job: int):
     groups, woken = Groups(workspace), asyncio.Event()
     writer.attach(job, groups, woken.set)
     finish(writer, job, *map(settled, range(1, 1301)))
@@ -151,13 +159,17 @@ async def test_a_caller_who_is_cancelled_stops_nothing(writer: Writer, workspace
         db.execute("UPDATE jobs SET reason = 'worked'")
 
     finish(writer, job, settled(1))
-    caller = asyncio.create_task(writer.run(work))
+    first = asyncio.create_task(writer.run(work))
     await until(begun.is_set)
-    caller.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await caller
-    go_on.set()
     finish(writer, job, settled(2))
+    second = asyncio.create_task(writer.run(lambda db: None))
+    await asyncio.sleep(0)
+    assert writer.backlog == 2
+    for caller in (second, first):
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+    go_on.set()
     await writer.flush()
     assert rows_of(workspace, "SELECT done, reason FROM jobs") == [(2, "worked")]
 

@@ -1,0 +1,61 @@
+"""What a machine may want to know of a job, every number with its unit in its name."""
+
+import time
+
+from ..engine.settings import DIALS
+from ..engine.snapshot import ACTIVE, JobRow, Snapshot
+from ..tui.series import RECENT_S, eta_s, in_flight, latency_quantiles, recent_rate, settled
+
+
+def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
+    """Return one job's totals; `alive` says whether an engine has the workspace."""
+    return {
+        "job": job.name,
+        "state": job.state.value,
+        "engine": alive,
+        "reason": job.reason,
+        "exit_code": job.exit_code,
+        "total": job.total,
+        "done": job.done,
+        "failed": job.failed,
+        "left": job.left,
+        "requests": job.requests,
+        "errors": dict(job.errors),
+        "tokens_in": job.tokens_in,
+        "tokens_out": job.tokens_out,
+        "cost_usd": job.cost,
+        "active_s": round(job.active_s, 3),
+        "output": job.output or None,
+    }
+
+
+def facts(snapshot: Snapshot) -> dict[str, object]:
+    """Return one job's totals, how fast it is, and the settings in force."""
+    quantiles = latency_quantiles(snapshot, RECENT_S)
+    return {
+        **job_facts(snapshot.job, alive=snapshot.engine is not None),
+        "time": round(time.time(), 3),
+        "items_per_s": _rounded(recent_rate(snapshot, settled)) if snapshot.job.state in ACTIVE else None,
+        "eta_s": _rounded(eta_s(snapshot)),
+        "latency_ms": dict(zip(("p50", "p95", "p99"), map(_rounded, quantiles), strict=True)),
+        "in_flight": in_flight(snapshot),
+        "lanes": [
+            {
+                "name": lane.name,
+                "state": lane.state,
+                "reason": lane.reason,
+                "rpm_used": lane.rpm_used,
+                "rpm_limit": lane.rpm_limit or None,
+                "tpm_used": lane.tpm_used,
+                "tpm_limit": lane.tpm_limit or None,
+                "hits_429": lane.hits_429,
+            }
+            for lane in snapshot.lanes
+        ],
+        "settings": {key: getattr(snapshot.dials.settings, key) for key in DIALS},
+        "origins": dict(snapshot.dials.origins),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
