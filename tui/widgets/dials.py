@@ -10,7 +10,7 @@ from ...engine.settings import DIALS, Value, show
 from ...engine.snapshot import Snapshot
 from ...engine.text import clean
 from .. import format as say
-from ..line import Line, Tone, crop, line, spread, width
+from ..line import Line, Tone, first_fit, line, spread, width
 from ..messages import DialPicked
 from ..series import in_flight, is_live
 from ..tuning import ORDER, Tuning
@@ -53,8 +53,9 @@ def dial_line(snapshot: Snapshot, tuning: Tuning, key: str, cells: int) -> Line:
     head = (*head, *line((f"{number:>10} ", "strong" if live else tone), (unit, tone)), *_aside(snapshot, tuning, key))
     if cells >= 100:
         head = (*head, *line(" " * max(2, 50 - width(head)), (DIALS[key].doc, "dim")))
-    origin = line((clean(snapshot.dials.origins.get(key, "")), "dim"))
-    return spread(head, crop(origin, max(0, cells - width(head) - 2)), cells)
+    origin = clean(snapshot.dials.origins.get(key, ""))
+    told = [line((each, "dim")) for each in (origin, origin.removeprefix("preset "))]
+    return spread(head, first_fit(told, max(0, cells - width(head) - 2)), cells)
 
 
 def number_and_unit(key: str, value: Value) -> tuple[str, str]:
