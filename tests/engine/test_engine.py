@@ -312,6 +312,20 @@ class TestSteering:
         assert (dials.settings.concurrency, dials.settings.rpm) == (2, 60_000)
         assert dials.origins["rpm"] == "live: ann"
 
+    async def test_running_a_job_again_while_it_runs_changes_only_what_is_asked_for(self, desk: Desk):
+        desk.provider.gate.clear()
+        async with desk.engine() as engine:
+            runner = await engine.submit(desk.job(concurrency=1))
+            await until(lambda: desk.provider.in_flight)
+            assert await engine.submit(desk.job(concurrency=2, delay=9), wishes=["concurrency"]) is runner
+            await until(lambda: desk.snapshot().dials.settings.concurrency == 2)
+            assert desk.snapshot().dials.settings.delay == 0
+            runner.drain("enough")
+            with pytest.raises(UsageError, match="still answering what is in flight"):
+                await engine.submit(desk.job())
+            desk.provider.gate.set()
+            await engine.wait("job")
+
     async def test_what_cannot_be_done_is_refused_with_the_reason(self, desk: Desk):
         desk.provider.gate.clear()
         async with desk.engine() as engine:
