@@ -10,16 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .ending import End
     from .engine import Engine
     from .errors import BatchtopError
     from .job import JobSpec, assemble
     from .jobfile import load_job
     from .presets import load_presets
-    from .runner import End
 
 _HOMES = {
     "BatchtopError": "errors",
-    "End": "runner",
+    "End": "ending",
     "Engine": "engine",
     "JobSpec": "job",
     "assemble": "job",

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 from .admission import Budget, Chunks, Slots
 from .batcher import Batcher
@@ -12,8 +12,9 @@ from .clock import Clock
 from .exchange import Exchange, Exchanged, RecalledError, Route, nearest
 from .hold import Hold
 from .item import Item
+from .ledger import Ledger, Price
 from .limits import LaneClosed
-from .outcome import Answer, Outcome, Usage
+from .outcome import Answer, Outcome
 from .settings import Settings
 from .settle import Again, PutBack, Settled, judge
 from .tasks import Call
@@ -22,35 +23,6 @@ from .wake import Wake
 
 RECHECK_S: Final = 0.05
 """How often a lane is asked again that waits for somebody else's answer: another job may use it too."""
-
-
-class Ledger(Protocol):
-    """Where the loop reports what happened."""
-
-    @property
-    def full(self) -> bool:
-        """Whether so much waits to be stored that no more should be sent."""
-        ...
-
-    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
-        """Take note of one request that ended."""
-        ...
-
-    def settled(self, settled: Settled) -> None:
-        """Store an item that is done or failed."""
-        ...
-
-
-class Price(Protocol):
-    """What tokens cost, in USD."""
-
-    def of(self, usage: Usage) -> float:
-        """Return the price of what was used."""
-        ...
-
-    def at_most(self, tokens: int) -> float:
-        """Return the highest price of so many tokens."""
-        ...
 
 
 class Dispatcher:

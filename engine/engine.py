@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 from .clock import Clock, LoopClock
 from .control import Control
+from .ending import End
 from .errors import AuthError, UsageError
 from .exchange import Route
 from .job import JobSpec
 from .limits import Lane
-from .runner import End, Runner
+from .runner import Runner
 from .store import record
 from .store.inbox import Inbox
 from .store.lock import WorkspaceLock

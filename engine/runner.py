@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from .admission import Budget
@@ -11,12 +10,12 @@ from .books import Books
 from .clock import Clock
 from .dials import Dials
 from .dispatch import Dispatcher
+from .ending import End, ended, interrupted, stopped
 from .errors import BatchtopError, UsageError
 from .exchange import Route
 from .hold import Hold
 from .job import JobSpec, check_budget
 from .journal import Journal
-from .limits import LaneClosed
 from .loading import load
 from .output import OutputFiles
 from .sampler import SAMPLE_S, Sampler
@@ -29,16 +28,6 @@ from .store.writer import Writer
 from .transport import Transport
 
 PAGE_ITEMS: Final = 1_000
-EXIT_OK, EXIT_FAILED_ITEMS, EXIT_STOPPED, EXIT_INTERRUPTED = 0, 1, 3, 130
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a run of a job ended."""
-
-    state: JobState
-    reason: str
-    exit_code: int
 
 
 class Runner:
@@ -91,9 +80,9 @@ class Runner:
         except BatchtopError as error:
             end = End(JobState.STOPPED, str(error), error.exit_code)
         except asyncio.CancelledError:
-            end = End(JobState.CANCELLED, "the engine was stopped", EXIT_INTERRUPTED)
+            end = interrupted(Hold("cancel"), "the engine was stopped")
         except Exception as error:
-            await self._finish(End(JobState.STOPPED, f"internal error: {error!r}", EXIT_STOPPED))
+            await self._finish(stopped(f"internal error: {error!r}"))
             raise
         return await self._finish(end)
 
@@ -169,7 +158,7 @@ class Runner:
 
     async def _run_loop(self) -> End:
         if self._loop.stop is not None:
-            return self._interrupted("stopped before all was loaded")
+            return interrupted(self._loop.stop, "stopped before all was loaded")
         await self._open_output()
         self._enter(JobState.RUNNING)
         self._journal.started()
@@ -182,7 +171,7 @@ class Runner:
                 await self._loop.run(self._want_items)
             finally:
                 await _stopped(feeding, sampling)
-        return await self._end()
+        return ended(self._loop.stop, await self._row())
 
     async def _open_output(self) -> None:
         seq, size = await self._writer.run(lambda db: record.output_position(db, self._job))
@@ -208,25 +197,6 @@ class Runner:
         self._loop.batcher.close()
         self._loop.wake()
 
-    async def _end(self) -> End:
-        row = await self._row()
-        match self._loop.stop:
-            case LaneClosed() as closed:
-                return End(JobState.STOPPED, str(closed), closed.exit_code)
-            case Hold("budget"):
-                spent = f"${row.cost or 0:.4f} spent"
-                return End(
-                    JobState.STOPPED, f"the budget is used up: {spent}, the next batch may exceed it", EXIT_STOPPED
-                )
-            case Hold() if row.left:
-                return self._interrupted(f"{row.left:,} items left")
-            case _:
-                return End(JobState.FINISHED, "", EXIT_FAILED_ITEMS if row.failed else EXIT_OK)
-
-    def _interrupted(self, told: str) -> End:
-        state = JobState.CANCELLED if self._loop.stop == Hold("cancel") else JobState.DRAINED
-        return End(state, f"{told}; run the job again to continue", EXIT_INTERRUPTED)
-
     async def _row(self) -> JobRow:
         row = await self._writer.run(lambda db: read_job(db, self.spec.name))
         assert row is not None, "a running job has a row"  # noqa: S101
@@ -239,7 +209,7 @@ class Runner:
             await self._writer.detach(self._job)
         await asyncio.to_thread(self._files.close)
         if self._files.failure and end.state is not JobState.STOPPED:
-            end = End(JobState.STOPPED, f"the output can't be written: {self._files.failure}", EXIT_STOPPED)
+            end = stopped(f"the output can't be written: {self._files.failure}")
         with suppress(BatchtopError):
             self._enter(end.state, end.reason, end.exit_code)
             self._journal.ended()

@@ -6,20 +6,17 @@ makes four hops a group, and beside a saturated event loop each of them waits fo
 
 import asyncio
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
-
-import msgspec
+from typing import Self, TypeVar
 
 from ..errors import WorkspaceError
 from ..metrics import Tally
-from ..outcome import Outcome
 from ..settle import Settled
+from .group import Group, Sink
 from .migrations import connect
 
 T = TypeVar("T")
@@ -29,18 +26,6 @@ GROUP_S = 0.025
 """How long the first result of a group waits for others; a crash loses no more, and those items are sent again."""
 BACKLOG_LIMIT = 4 * GROUP_ROWS
 """Results that may wait for their commit before sending is held back: a loop that never rests starves the thread."""
-
-
-class Sink(Protocol):
-    """Where a job's results go once they are committed; called on the writer's thread."""
-
-    def append(self, settled: Sequence[Settled], last_seq: int) -> None:
-        """Take results in the order of their commit; `last_seq` is the number of the last. Never raises."""
-        ...
-
-    def position(self) -> tuple[int, int] | None:
-        """Return the last result written and the length of the file then, when that changed since the last call."""
-        ...
 
 
 class Writer:
@@ -155,15 +140,15 @@ class Writer:
         except TimeoutError:
             pass
 
-    def _take(self) -> "_Group":
-        group = _Group(self._results, self._tallies, self._statements, dict(self._sinks))
+    def _take(self) -> Group:
+        group = Group(self._results, self._tallies, self._statements, dict(self._sinks))
         self._results, self._tallies, self._statements = [], defaultdict(Tally), []
         if not self._closing:
             self._wanted.clear()
             self._full.clear()
         return group
 
-    def _transact(self, group: "_Group", work: Callable[[sqlite3.Connection], T]) -> T:
+    def _transact(self, group: Group, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             last_seq = self._commit(group.write)
         except Exception as error:
@@ -191,75 +176,3 @@ class Writer:
 
 def _nothing(_: sqlite3.Connection) -> None:
     """Commit the group and no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """All that goes into one commit."""
-
-    results: list[tuple[int, Settled]]
-    tallies: dict[int, Tally]
-    statements: list[tuple[str, Sequence[object]]]
-    sinks: dict[int, Sink]
-
-    def write(self, db: sqlite3.Connection) -> int:
-        """Write it all and return the number of the last result."""
-        db.executemany(
-            """INSERT INTO results (job, item, outcome, output, message, attempts, latency_ms, at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (_result_row(job, settled) for job, settled in self.results),
-        )
-        db.executemany("UPDATE items SET status = ? WHERE row = ?", map(_status_row, self.results))
-        for job, tally in self.tallies.items():
-            _add(db, job, tally)
-        for statement, values in self.statements:
-            db.execute(statement, values)
-        for job, sink in self.sinks.items():
-            if position := sink.position():
-                db.execute("UPDATE jobs SET output_seq = ?, output_bytes = ? WHERE id = ?", (*position, job))
-        return db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0] if self.results else 0
-
-    def hand_on(self, last_seq: int) -> None:
-        """Give the sinks what is committed now."""
-        for job, sink in self.sinks.items():
-            if mine := [settled for each, settled in self.results if each == job]:
-                sink.append(mine, last_seq)
-
-
-def _result_row(job: int, settled: Settled) -> tuple[object, ...]:
-    answer = settled.answer
-    ok = answer.outcome is Outcome.OK
-    return (
-        job,
-        settled.item.row,
-        answer.outcome.value,
-        answer.output if ok else None,
-        None if ok else answer.message,
-        settled.attempts,
-        settled.latency_ms,
-        settled.at,
-    )
-
-
-def _status_row(result: tuple[int, Settled]) -> tuple[str, int]:
-    settled = result[1]
-    return ("done" if settled.answer.outcome is Outcome.OK else "failed", settled.item.row)
-
-
-def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:
-    (errors,) = db.execute("SELECT errors FROM jobs WHERE id = ?", (job,)).fetchone()
-    merged = tally.errors + Counter(msgspec.json.decode(errors, type=dict[str, int]))
-    db.execute(
-        """UPDATE jobs SET done = done + ?, failed = failed + ?, requests = requests + ?, tokens_in = tokens_in + ?,
-        tokens_out = tokens_out + ?, cost = cost + ?, errors = ? WHERE id = ?""",
-        (
-            tally.items,
-            tally.failed,
-            tally.requests,
-            tally.tokens_in,
-            tally.tokens_out,
-            tally.cost,
-            msgspec.json.encode(merged).decode(),
-            job,
-        ),
-    )

@@ -12,10 +12,10 @@ from random import Random
 import msgspec
 import pytest
 from batchtop.engine import Engine
+from batchtop.engine.ending import End
 from batchtop.engine.errors import AuthError, UsageError, WorkspaceError
 from batchtop.engine.job import JobSpec, OutputSpec
 from batchtop.engine.limits.breaker import Breaker
-from batchtop.engine.runner import End
 from batchtop.engine.simulator import Behaviour, Simulator
 from batchtop.engine.snapshot import JobState, Snapshot
 from batchtop.engine.store.commands import Answered, answer, send, withdraw
