@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from batchtop.cli import parser as door
-from batchtop.engine import errors, runner
+from batchtop.engine import ending, errors
 from batchtop.engine.job import ChatSpec, EmbeddingsSpec, InputSpec, OutputSpec
 from batchtop.engine.jobfile import load_job
 from batchtop.engine.presets import COMPLETE, load_presets, profile
@@ -127,7 +127,7 @@ def test_no_key_is_told_that_does_nothing():
 
 def test_every_exit_code_is_told():
     raised = {each.exit_code for each in vars(errors).values() if isinstance(each, type)}
-    ended = {value for name, value in vars(runner).items() if name.startswith("EXIT_")}
+    ended = {value for name, value in vars(ending).items() if name.startswith("EXIT_")}
     assert {int(row[0]) for row in table("Headless")[1:]} == raised | ended
 
 
