@@ -14,12 +14,14 @@ from .hold import Hold
 from .item import Item
 from .ledger import Ledger, Price
 from .limits import LaneClosed
-from .outcome import Answer, Outcome
+from .outcome import TRANSIENT, Answer, Outcome, Usage
 from .settings import Settings
 from .settle import Again, PutBack, Settled, judge
-from .tasks import Call
+from .tasks import Call, Reply
 from .transport import Transport
 from .wake import Wake
+
+_MAYBE_BILLED: Final = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT})
 
 RECHECK_S: Final = 0.05
 """How often a lane is asked again that waits for somebody else's answer: another job may use it too."""
@@ -66,18 +68,19 @@ class Dispatcher:
     def pause(self) -> None:
         """Send nothing more until `resume`."""
         self._paused = True
-        self._exchange.recall()
+        self._exchange.shut()
 
     def resume(self) -> None:
         """Go on after `pause`."""
         self._paused = False
+        self._exchange.reopen()
         self.wake()
 
     def end(self, why: LaneClosed | Hold) -> None:
         """Begin no batch any more; the first reason given is the one that is told, but a drain may become a cancel."""
         if self.stop is None or self.stop == Hold("drain"):
             self.stop = why
-        self._exchange.recall()
+        self._exchange.shut()
         self.wake()
 
     def watch(self, helper: asyncio.Task[None]) -> None:
@@ -158,6 +161,7 @@ class Dispatcher:
         for item, answer in plan.unfit:
             self._settle(item, answer, latency_ms=0.0, counts=True)
         if plan.calls:
+            route.busy += len(plan.calls)
             self._slots.begin()
             self._chunks.begin()
             task = asyncio.create_task(self._send(route, plan.calls))
@@ -193,13 +197,26 @@ class Dispatcher:
             self._put_back(call.items)
             self._lane_closed(closed)
         else:
-            cost = self._price.of(done.reply.usage)
+            cost = self._cost(call, done.reply)
             self._ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms)
             self._take_answers(call, done)
-            if self.hold and self.hold.reason == "trial":
-                self.wake()  # the first answer opens the lane, and its batch may not be over for long
+            self._look_after(route)
         finally:
+            route.busy -= 1
             self._budget.settle(self._at_most(call), cost)
+
+    def _look_after(self, route: Route) -> None:
+        """After an answer, use what it opened; what waits for a lane in trouble goes by another, where there is one."""
+        if self.hold and self.hold.reason == "trial":
+            self.wake()  # the first answer opens the lane, and its batch may not be over for long
+        held = route.lane.hold() if route.lane.waiting and len(self._routes) > 1 else None
+        if held and held.reason in {"cooldown", "breaker"} and self._route() is not route:
+            self._exchange.recall(route.lane)
+
+    def _cost(self, call: Call, reply: Reply) -> float:
+        """Return what a request cost; where the server did not say and may have worked, what it may have cost."""
+        unsaid = reply.usage == Usage() and reply.outcome in _MAYBE_BILLED
+        return self._at_most(call) if unsaid else self._price.of(reply.usage)
 
     def _at_most(self, call: Call) -> float:
         return self._price.at_most(call.tokens)
@@ -209,7 +226,7 @@ class Dispatcher:
             self.end(closed)
 
     def _take_answers(self, call: Call, done: Exchanged) -> None:
-        if len(call.items) > 1 and done.reply.outcome in {Outcome.BAD_ITEM, Outcome.SHORT_REPLY}:
+        if _may_be_spoiled(call, done):
             self.batcher.split(call.items)
             return
         for item, answer in zip(call.items, done.reply.answers, strict=True):
@@ -235,3 +252,15 @@ class Dispatcher:
         now = self._clock.now()
         for item in items:
             self.batcher.again(item, now)
+
+
+def _may_be_spoiled(call: Call, done: Exchanged) -> bool:
+    """Return whether one item may be what fails a call for the others; its halves then go by themselves.
+
+    A server that stumbles over an item says so by a 400, or by a 500 or a silence that comes again.
+    """
+    if len(call.items) == 1:
+        return False
+    if done.reply.outcome in {Outcome.BAD_ITEM, Outcome.SHORT_REPLY}:
+        return True
+    return done.counts and done.reply.outcome in TRANSIENT and any(item.attempts for item in call.items)

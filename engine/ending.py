@@ -31,6 +31,8 @@ def ended(stop: LaneClosed | Hold | None, row: JobRow) -> End:
             return stopped(f"the budget is used up: ${row.cost or 0:.4f} spent, the next batch may exceed it")
         case Hold() if row.left:
             return interrupted(stop, f"{row.left:,} items left")
+        case None if row.left:
+            return stopped(f"{row.left:,} items were left behind; run the job again")
         case _:
             return End(JobState.FINISHED, "", EXIT_FAILED_ITEMS if row.failed else EXIT_OK)
 

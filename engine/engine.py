@@ -108,6 +108,8 @@ class Engine:
         )
         self._runners[spec.name] = runner
         self._runs[spec.name] = asyncio.create_task(runner.run(), name=f"batchtop-job-{spec.name}")
+        if self._draining:
+            runner.drain("the engine is stopping")
         return runner
 
     async def wait(self, name: str) -> End:
@@ -147,7 +149,8 @@ class Engine:
     def _routes(self, spec: JobSpec) -> tuple[Route, ...]:
         """Return one way to the provider for each usable key, or one without where none is needed."""
         names = spec.task.api_key_env
-        keys = {self._environment[name].strip(): name for name in reversed(names) if self._environment.get(name)}
+        found = {name: self._environment.get(name, "").strip() for name in names}
+        keys = {key: name for name, key in reversed(found.items()) if key}
         if names and not keys:
             raise AuthError(
                 f"no API key: {' or '.join(names)} is not set in the environment of the engine (pid {os.getpid()});"
@@ -170,7 +173,10 @@ class Engine:
         return lane
 
     async def _stop_all(self) -> None:
-        await _cancel(*self._runs.values())
+        for name, run in self._runs.items():
+            if not self._runners[name].finishing:
+                run.cancel()
+        await asyncio.gather(*self._runs.values(), return_exceptions=True)
 
     async def _beat(self, inbox: Inbox) -> None:
         started_at = self._clock.wall()

@@ -35,6 +35,12 @@ class WorkspaceError(UsageError):
     """A workspace file that can't be opened, or that another engine owns."""
 
 
+class WorkspaceLostError(WorkspaceError):
+    """A workspace that can't be written any more: a full disk, a lock held for too long."""
+
+    exit_code = 3
+
+
 class StoppedError(BatchtopError):
     """A job stopped by a breaker, a gate or a budget."""
 

@@ -14,12 +14,14 @@ from .tasks import Call, Reply, Task
 from .transport import Transport, TransportError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Route:
-    """A way to the provider: the lane that paces it, and the task that writes its requests with the lane's key."""
+    """One job's way to the provider: the lane that paces it, and the task that writes requests with the lane's key."""
 
     lane: Lane
     task: Task
+    busy: int = 0
+    """Calls begun on it and not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +48,48 @@ class Exchange:
         self._transport = transport
         self._clock = clock
         self._moved = moved
-        self._waits: set[asyncio.Task[Grant]] = set()
+        self._waits: dict[asyncio.Task[Grant], Lane] = {}
+        self._shut = False
 
-    def recall(self) -> None:
-        """Call back all that have not been sent: a paused job sends nothing, and a drained one waits for no limit."""
+    def shut(self) -> None:
+        """Call back all that wait, and all that come: a paused job sends nothing, a drained one waits for no limit."""
+        self._shut = True
         for wait in self._waits:
             wait.cancel()
+
+    def reopen(self) -> None:
+        """Let calls through again."""
+        self._shut = False
+
+    def recall(self, lane: Lane) -> None:
+        """Call back what waits for one lane, as it may go by another."""
+        for wait, waited_for in self._waits.items():
+            if waited_for is lane:
+                wait.cancel()
 
     async def send(self, route: Route, call: Call, timeout_s: float) -> Exchanged:
         """Send a call when its lane lets it, and return what came of it.
 
-        Raises LaneClosed when the lane is of no use, RecalledError when `recall` came first.
+        Raises LaneClosed when the lane is of no use, RecalledError when it was called back first.
         """
+        if self._shut:
+            raise RecalledError
         try:
             grant = await self._admitted(route.lane, call.tokens)
         except RequestTooLarge as error:
             return Exchanged(_unanswered(call, Outcome.BAD_ITEM, str(error)), 0.0, counts=True)
+        try:
+            return await self._sent(route, call, grant, timeout_s)
+        finally:
+            route.lane.settle(grant, Outcome.CANCELLED)  # of no effect on a grant that is settled
+
+    async def _sent(self, route: Route, call: Call, grant: Grant, timeout_s: float) -> Exchanged:
         sent = self._clock.now()
         headers: Mapping[str, str] = {}
         try:
             response = await self._transport.send(call.request, timeout_s=timeout_s)
         except TransportError as error:
             reply = _unanswered(call, error.outcome, str(error))
-        except asyncio.CancelledError:
-            route.lane.settle(grant, Outcome.CANCELLED)
-            raise
         else:
             headers = response.headers
             reply = route.task.read(call, response)
@@ -85,7 +104,7 @@ class Exchange:
         if not lane.waiting and lane.hold() is None:
             return await lane.admit(tokens)
         wait = asyncio.ensure_future(lane.admit(tokens))
-        self._waits.add(wait)
+        self._waits[wait] = lane
         try:
             return await wait
         except asyncio.CancelledError:
@@ -95,7 +114,7 @@ class Exchange:
                 lane.give_back(wait.result())
             raise
         finally:
-            self._waits.discard(wait)
+            del self._waits[wait]
             if not lane.waiting:
                 self._moved()
 
@@ -110,11 +129,9 @@ def _unanswered(call: Call, outcome: Outcome, message: str) -> Reply:
 
 
 def nearest(routes: Iterable[Route]) -> Route | None:
-    """Return the route that may send soonest, or None when every lane is closed."""
+    """Return the route that may send soonest, of several the least busy, or None when every lane is closed."""
     holds = [(route.lane.hold(), route) for route in routes]
-    usable = [
-        (_readiness(hold), route.lane.waiting, route) for hold, route in holds if not hold or hold.reason != "closed"
-    ]
+    usable = [(_readiness(hold), route.busy, route) for hold, route in holds if not hold or hold.reason != "closed"]
     return min(usable, key=itemgetter(0, 1), default=(0.0, 0, None))[2]
 
 

@@ -46,6 +46,8 @@ class Runner:
     ) -> None:
         self.spec = spec
         self.state = JobState.QUEUED
+        self.finishing = False
+        """Whether it has ended but for writing that down, which must not be cut short."""
         self._job = job.id
         self._writer = writer
         self._clock = clock
@@ -119,7 +121,7 @@ class Runner:
 
     def run_again(self, spec: JobSpec, wishes: Collection[str]) -> None:
         """Take over the settings that were asked for with a job that runs already; raises UsageError while it ends."""
-        if self.state is JobState.DRAINING:
+        if self._loop.stop is not None or self.finishing:
             raise UsageError(f"{spec.name} is still answering what is in flight; run it again when that is done")
         settings = resolve(spec.layers).settings
         if wishes:
@@ -204,6 +206,7 @@ class Runner:
 
     async def _finish(self, end: End) -> End:
         """Commit the last of it; an engine that can't write any more says so by its own error."""
+        self.finishing = True
         with suppress(BatchtopError):
             self._take_sample()
             await self._writer.detach(self._job)

@@ -27,7 +27,10 @@ class Response:
 
 
 class TransportError(Exception):
-    """No answer came; `outcome` is `connection` or `timeout`, and the text says what happened to which host."""
+    """No whole answer came; the text says what happened to which host.
+
+    `outcome` is `connection`, `timeout`, or `short_reply` for an answer too large to be taken: fewer items may fit.
+    """
 
     def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)

@@ -31,7 +31,8 @@ from .outcome import Outcome
 from .transport import Request, Response, TransportError
 from .transport_failures import AnswerTooLargeError, HungUpError, connect_limit_s, explain
 
-MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
+"""2,048 vectors of 3,072 numbers, in digits, stay below this."""
 KEEP_ALIVE_S: Final = 30.0
 """An idle connection older than this is not trusted: middleboxes forget one silently from a minute on."""
 DNS_CACHE_S: Final = 60

@@ -52,6 +52,8 @@ def connect_limit_s(timeout_s: float) -> float:
 def explain(error: Exception, origin: str, timeout_s: float) -> TransportError:
     """Return the TransportError for what aiohttp raised in an exchange with `origin` (host:port)."""
     match error:
+        case AnswerTooLargeError():
+            return TransportError(Outcome.SHORT_REPLY, f"{origin}: {error}")
         case ConnectionTimeoutError():
             limit_s = min(CONNECT_S, timeout_s)
             return TransportError(Outcome.TIMEOUT, f"{origin}: timed out after {limit_s:g} s, connecting")
@@ -88,7 +90,7 @@ def _obstacle(error: ClientConnectorError) -> str:
 
 def _broken_off(error: Exception) -> str:
     """Say what went wrong once there was a connection."""
-    if isinstance(error, HungUpError | AnswerTooLargeError):
+    if isinstance(error, HungUpError):
         return str(error)
     if isinstance(error, ClientHttpProxyError):
         return f"the proxy refused to connect to it (status {error.status})"

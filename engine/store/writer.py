@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
-from ..errors import WorkspaceError
+from ..errors import WorkspaceError, WorkspaceLostError
 from ..metrics import Tally
 from ..settle import Settled
 from .group import Group, Sink
@@ -150,11 +150,10 @@ class Writer:
 
     def _transact(self, group: Group, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            last_seq = self._commit(group.write)
+            group.hand_on(self._commit(group.write))
         except Exception as error:
             self.failure = self._told(error)
             raise self.failure from error
-        group.hand_on(last_seq)
         try:
             return self._commit(work)
         except sqlite3.Error as error:
@@ -171,7 +170,7 @@ class Writer:
         return result
 
     def _told(self, error: Exception) -> WorkspaceError:
-        return WorkspaceError(f"{self.path}: cannot be written ({error}); nothing committed before is lost")
+        return WorkspaceLostError(f"{self.path}: cannot be written ({error}); nothing committed before is lost")
 
 
 def _nothing(_: sqlite3.Connection) -> None:

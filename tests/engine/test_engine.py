@@ -394,6 +394,40 @@ class TestStopping:
         assert (await desk.run(desk.job(task=task, cost=10))).exit_code == 0
         desk.check(100)
 
+    async def test_an_engine_that_drains_starts_nothing_and_takes_nothing(self, desk: Desk):
+        async with desk.engine() as engine:
+            coming = asyncio.create_task(engine.submit(desk.job()))
+            await asyncio.sleep(0)
+            engine.drain("enough")
+            await coming
+            assert (await engine.wait("job")).exit_code == 130
+            with pytest.raises(UsageError, match="is stopping"):
+                await engine.submit(desk.job())
+        assert desk.provider.asked == []
+
+    async def test_a_job_that_is_ending_is_not_taken_for_one_that_runs(self, desk: Desk):
+        desk.provider.gate.clear()
+        async with desk.engine() as engine:
+            runner = await engine.submit(desk.job())
+            while not desk.provider.in_flight:  # noqa: ASYNC110 (a real engine, and nothing tells of it)
+                await asyncio.sleep(0.005)
+            runner.drain("enough")
+            with pytest.raises(UsageError, match="run it again when that is done"):
+                await engine.submit(desk.job())
+            desk.provider.gate.set()
+            assert (await engine.wait("job")).exit_code == 130
+            await engine.submit(desk.job())
+            assert (await engine.wait("job")).exit_code == 0
+        desk.check(100)
+
+    async def test_leaving_the_engine_as_a_job_ends_leaves_no_half_written_end(self, desk: Desk):
+        for turn in range(10):
+            async with desk.engine() as engine:
+                runner = await engine.submit(desk.job(name=f"job{turn}", output=OutputSpec()))
+                while not runner.finishing:  # noqa: ASYNC110 (the very moment is wanted)
+                    await asyncio.sleep(0)
+            assert desk.snapshot(f"job{turn}").job.state is JobState.FINISHED
+
     async def test_a_revoked_key_fails_no_item_and_a_good_one_finishes_the_job(self, desk: Desk):
         spec = desk.job(task=chat(prompt="{text}", api_key_env=("KEY", "SPARE")))
         desk.provider.answer = lambda asked: answered(asked) if asked.key == "tok_good" else refused(401)
