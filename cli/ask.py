@@ -2,16 +2,19 @@
 
 import time
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
-from ..engine.errors import BatchtopError, WorkspaceError
-from ..engine.settings import parse_assignments
+from ..engine.errors import BatchtopError, SettingError, UsageError, WorkspaceError
+from ..engine.settings import Value, parse_assignments
+from ..engine.snapshot import JobRow
 from ..engine.store import commands
 from ..engine.store.lock import owner
-from ..engine.store.reader import Reader
+from .opened import opened
 
-ANSWER_S = 5.0
+ANSWER_S: Final = 5.0
+LOOK_S: Final = 0.02
 
 
 class RefusedError(BatchtopError):
@@ -20,36 +23,63 @@ class RefusedError(BatchtopError):
 
 def ask(options: Namespace) -> int:
     """Send a command that needs no values."""
-    return _tell(options, options.command, {})
-
-
-def change(options: Namespace) -> int:
-    """Send settings, or a preset's name and then settings."""
-    presets = [value.partition("=")[2] for value in options.values if value.startswith("preset=")]
-    values = parse_assignments((value for value in options.values if not value.startswith("preset=")), where="set")
-    for preset in presets:
-        _tell(options, "preset", {"name": preset})
-    return _tell(options, "set", values) if values else 0
-
-
-def _tell(options: Namespace, verb: str, args: Mapping[str, object]) -> int:
-    with Reader(options.db) as reader:
-        reader.known_job(options.job)
-    if owner(options.db) is None:
-        raise WorkspaceError(f"{options.db}: no engine is running; start {options.job} with `batchtop run`")
-    print(f"{options.job}: {deliver(options.db, options.job, verb, args).message}")
+    _job_of_an_engine(options)
+    _tell(options, options.command, {})
     return 0
 
 
-def deliver(path: Path, job: str, verb: str, args: Mapping[str, object]) -> commands.Answered:
-    """Send a command and return the engine's answer; raises RefusedError when that is a no, or does not come."""
-    number = commands.send(path, job, verb, args, "command line")
-    deadline = time.monotonic() + ANSWER_S
-    while (answer := commands.answer(path, number)) is None:
-        if time.monotonic() > deadline and commands.withdraw(path, number):
-            raise RefusedError(f"{path}: the engine did not answer within {ANSWER_S:g} s; nothing was changed")
-        time.sleep(0.02)
-    return answered(answer)
+def change(options: Namespace) -> int:
+    """Send settings, or a preset's name and then settings; what is known to be wrong is told before either."""
+    presets = [value.partition("=")[2] for value in options.values if value.startswith("preset=")]
+    values = parse_assignments((value for value in options.values if not value.startswith("preset=")), where="set")
+    if len(presets) > 1:
+        raise UsageError(f"set: one preset at a time, not {' and '.join(presets)}")
+    _check_budget(_job_of_an_engine(options), values)
+    for preset in presets:
+        _tell(options, "preset", {"name": preset})
+    if values:
+        _tell(options, "set", values)
+    return 0
+
+
+def _check_budget(job: JobRow, values: Mapping[str, Value]) -> None:
+    """Say no to a budget that the engine would refuse, before a preset has been loaded."""
+    if values.get("cost") and job.cost is None:
+        raise SettingError(
+            f"set: cost = {values['cost']:g} can't be kept without prices: set task.price_in, and for chat"
+            " task.price_out, in the job file (USD per million tokens)"
+        )
+
+
+def _job_of_an_engine(options: Namespace) -> JobRow:
+    with opened(options.db) as reader:
+        job = reader.known_job(options.job)
+    if owner(options.db) is None:
+        raise WorkspaceError(f"{options.db}: no engine is running; start {options.job} with `batchtop run`")
+    return job
+
+
+def _tell(options: Namespace, verb: str, args: Mapping[str, object]) -> None:
+    number = commands.send(options.db, options.job, verb, args, "command line")
+    answer = wait(options.db, number, ANSWER_S)
+    if answer is None:
+        raise RefusedError(f"{options.db}: the engine did not answer within {ANSWER_S:g} s; nothing was changed")
+    print(f"{options.job}: {answered(answer).message}")
+
+
+def wait(
+    path: Path, command: int, patience_s: float, hopeless: Callable[[], bool] = lambda: False
+) -> commands.Answered | None:
+    """Return what became of a command; None where nobody looked at it for so long, or in vain, and it was taken back.
+
+    `hopeless` is asked at each look whether nobody will answer any more.
+    """
+    deadline = time.monotonic() + patience_s
+    while (answer := commands.answer(path, command)) is None:
+        if hopeless() or time.monotonic() > deadline:
+            return commands.call_back(path, command)
+        time.sleep(LOOK_S)
+    return answer
 
 
 def answered(answer: commands.Answered) -> commands.Answered:

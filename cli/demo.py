@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from ..engine.errors import StoppedError
+from ..engine.errors import OutputError, StoppedError
 from ..engine.jobfile import load_job
 from .run import adjusted, start
 from .say import say
@@ -59,12 +59,15 @@ _PROVIDER: Final = (
 def demo(options: Namespace) -> int:
     """Gather the texts, start the provider and run the job; all of it stays in one folder to look at."""
     folder = options.folder or Path(tempfile.mkdtemp(prefix="batchtop-demo-"))
-    folder.mkdir(parents=True, exist_ok=True)
     options.db = folder / "batchtop.db"
-    say("reading the docstrings of the Python standard library ...", options.log_format)
-    _write_texts(folder / "docstrings.jsonl", options.items)
     job_file = folder / "demo.toml"
-    job_file.write_text(_JOB.format(base_url=_start_provider(options.db)), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        say("reading the docstrings of the Python standard library ...", options.log_format)
+        _write_texts(folder / "docstrings.jsonl", options.items)
+        job_file.write_text(_JOB.format(base_url=_start_provider(options.db)), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{error.filename or folder}: the demo can't be written there ({error.strerror})") from error
     code = start(options, adjusted(load_job(job_file), options))
     say(f"the job file, its answers and its workspace are in {folder}", options.log_format)
     return code

@@ -3,7 +3,7 @@
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import httpx2
 import openai
@@ -20,7 +20,7 @@ from ..engine.tasks import Call, Reply, build_task
 from ..engine.text import clean, safe
 from ..engine.transport import Response
 from ..tui.format import count, latency, money
-from .preflight import preflight, usable_key
+from .preflight import Key, preflight, usable_key
 from .run import job_of
 
 READ_S: Final = 10.0
@@ -34,8 +34,8 @@ def doctor(options: Namespace) -> int:
     item = preflight(spec)
     _good("input", _input(spec))
     key = usable_key(spec)
-    _good("key", f"{' or '.join(spec.task.api_key_env)} is set" if key else "none is named, none is sent")
-    probe = Probe(spec, key)
+    _good("key", _told(spec, key))
+    probe = Probe(spec, key and key.value)
     _good("model", probe.model())
     for line in probe.answer(item):
         _good("answer", line)
@@ -46,6 +46,14 @@ def doctor(options: Namespace) -> int:
 
 def _good(what: str, told: str) -> None:
     print(f"✓ {what:<9} {clean(told, 300)}")
+
+
+def _told(spec: JobSpec, key: Key | None) -> str:
+    """Return which key is used; a job uses all it has, and one question is asked with one of them."""
+    if key is None:
+        return "none is named, none is sent"
+    others = " and ".join(name for name in spec.task.api_key_env if name != key.name)
+    return f"{key.name} is set" + (f" and is the one checked, not {others}" if others else "")
 
 
 def _input(spec: JobSpec) -> str:
@@ -67,14 +75,19 @@ class Probe:
         self._secrets = (key,) if key else ()
         self._timeout_s = resolve(spec.layers).settings.timeout
         self._client = openai.OpenAI(
-            base_url=spec.task.base_url, api_key=key or "none", organization="", max_retries=0, timeout=self._timeout_s
+            base_url=spec.task.base_url,
+            api_key=key or "none",
+            organization="",
+            max_retries=0,
+            timeout=self._timeout_s,
         )
+        self._extra_headers: dict[str, Any] = {} if key else {"Authorization": openai.Omit()}
         self._headers: Mapping[str, str] = {}
 
     def model(self) -> str:
         """Return whether the server lists the model; many servers list nothing, so only the answer decides."""
         try:
-            listed = [model.id for model in self._client.models.list()]
+            listed = [model.id for model in self._client.models.list(extra_headers=self._extra_headers)]
         except openai.APIStatusError as error:
             if error.status_code in {401, 403}:
                 self._refuse(*self._classified(error.response))
@@ -114,7 +127,7 @@ class Probe:
                 call.request.url,
                 cast_to=httpx2.Response,
                 content=call.request.body,
-                options={"headers": {"Content-Type": "application/json"}},
+                options={"headers": {"Content-Type": "application/json", **self._extra_headers}},
             )
         except openai.APIStatusError as error:
             response = error.response

@@ -3,8 +3,8 @@
 import time
 
 from ..engine.settings import DIALS
-from ..engine.snapshot import ACTIVE, JobRow, Snapshot
-from ..tui.series import RECENT_S, eta_s, in_flight, latency_quantiles, recent_rate, settled
+from ..engine.snapshot import JobRow, Snapshot
+from ..tui.series import RECENT_S, eta_s, in_flight, is_live, latency_quantiles, recent_rate, settled
 
 
 def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
@@ -32,13 +32,14 @@ def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
 def facts(snapshot: Snapshot) -> dict[str, object]:
     """Return one job's totals, how fast it is, and the settings in force."""
     quantiles = latency_quantiles(snapshot, RECENT_S)
+    live = is_live(snapshot)
     return {
         **job_facts(snapshot.job, alive=snapshot.engine is not None),
         "time": round(time.time(), 3),
-        "items_per_s": _rounded(recent_rate(snapshot, settled)) if snapshot.job.state in ACTIVE else None,
-        "eta_s": _rounded(eta_s(snapshot)),
+        "items_per_s": _rounded(recent_rate(snapshot, settled)) if live else None,
+        "eta_s": _rounded(eta_s(snapshot)) if live else None,
         "latency_ms": dict(zip(("p50", "p95", "p99"), map(_rounded, quantiles), strict=True)),
-        "in_flight": in_flight(snapshot),
+        "in_flight": in_flight(snapshot) if live else 0,
         "lanes": [
             {
                 "name": lane.name,
@@ -55,6 +56,11 @@ def facts(snapshot: Snapshot) -> dict[str, object]:
         "settings": {key: getattr(snapshot.dials.settings, key) for key in DIALS},
         "origins": dict(snapshot.dials.origins),
     }
+
+
+def mean_rate(job: JobRow) -> float | None:
+    """Return the items that ended in a second, over all the time the job ran."""
+    return (job.done + job.failed) / job.active_s if job.active_s else None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -2,31 +2,37 @@
 
 import asyncio
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from ..engine.errors import StoppedError
-from ..engine.snapshot import ACTIVE, Snapshot
+from ..engine.snapshot import ACTIVE, JobState, Snapshot
 from ..engine.store.lock import owner
 from ..engine.store.reader import Reader
 from ..tui.series import ETA_S
+from .opened import opened
 from .tell import Report, teller
 
 LOOK_S: Final = 0.2
+UNSETTLED: Final = frozenset({JobState.QUEUED, JobState.LOADING})
+"""Until the input is loaded, there may be results of rows that have changed since."""
 
 
 async def follow(path: Path, name: str, report: Report) -> Snapshot:
     """Tell of a job until it has ended and return its last state; raises StoppedError when its engine dies."""
     tell = teller(report)
     written = 0
-    with Reader(path) as reader, tell:
+    loop = asyncio.get_running_loop()
+    # The thread stands inside: a read that goes on when this is cancelled ends before its connection is closed.
+    with opened(path) as reader, ThreadPoolExecutor(1) as thread, tell:
         while True:
             dead = owner(path) is None
-            snapshot = await asyncio.to_thread(reader.snapshot, name, ETA_S)
+            snapshot = await loop.run_in_executor(thread, reader.snapshot, name, ETA_S)
             if snapshot is None:
                 raise StoppedError(f"{path}: {name} is no longer there")
-            if report.results:
-                written = await asyncio.to_thread(_write_results, reader, snapshot.job.id, written)
+            if report.results and snapshot.job.state not in UNSETTLED:
+                written = await loop.run_in_executor(thread, _write_results, reader, snapshot.job.id, written)
             ended = snapshot.job.state not in ACTIVE
             tell(snapshot, ended=ended)
             if ended:

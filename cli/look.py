@@ -9,17 +9,17 @@ from rich.text import Text
 from ..engine.settings import show
 from ..engine.snapshot import ACTIVE, JobRow, LaneState, Snapshot
 from ..engine.store.lock import owner
-from ..engine.store.reader import Reader
 from ..engine.text import clean
 from ..tui.format import count, duration, latency, money, percent, rate, words
 from ..tui.series import ETA_S, RECENT_S, eta_s, is_live, latency_quantiles, recent_rate, settled
-from .facts import facts, job_facts
+from .facts import facts, job_facts, mean_rate
+from .opened import opened
 from .table import new_table, show_table
 
 
 def ps(options: Namespace) -> int:
     """List the jobs."""
-    with Reader(options.db) as reader:
+    with opened(options.db) as reader:
         jobs = reader.jobs()
         live = {job.name: reader.snapshot(job.name, ETA_S) for job in jobs if job.state in ACTIVE}
     alive = owner(options.db) is not None
@@ -39,7 +39,7 @@ def ps(options: Namespace) -> int:
 
 def status(options: Namespace) -> int:
     """Show one job."""
-    with Reader(options.db) as reader:
+    with opened(options.db) as reader:
         snapshot = reader.snapshot(reader.known_job(options.job).name)
     assert snapshot is not None, "a known job has a snapshot"  # noqa: S101
     if options.json:
@@ -50,12 +50,12 @@ def status(options: Namespace) -> int:
 
 
 def _cells(job: JobRow, live: Snapshot | None, *, alive: bool) -> tuple[str, ...]:
-    speed, eta = (recent_rate(live, settled), eta_s(live)) if live else (None, None)
+    speed, eta = (recent_rate(live, settled), eta_s(live)) if live and is_live(live) else (None, None)
     return (
         job.name,
         _state(job, alive=alive),
         count(job.done),
-        percent(job.done, job.total),
+        percent(job.done + job.failed, job.total),
         count(job.failed),
         count(job.left),
         rate(speed),
@@ -72,9 +72,10 @@ def _state(job: JobRow, *, alive: bool) -> str:
 def _lines(snapshot: Snapshot) -> Iterator[str]:
     job = snapshot.job
     why = f": {clean(job.reason)}" if job.reason else ""
-    done = f"{count(job.done)} of {count(job.total)} done ({percent(job.done, job.total)})"
+    ended = job.done + job.failed
+    items = f"{count(ended)} of {count(job.total)} ({percent(ended, job.total)})"
     yield f"{job.name}: {_state(job, alive=snapshot.engine is not None)}{why}"
-    yield f"  items      {done}, {count(job.failed)} failed, {count(job.left)} left"
+    yield f"  items      {items}, {count(job.failed)} failed, {count(job.left)} left"
     yield f"  speed      {_speed(snapshot)}"
     kinds = ", ".join(f"{count(number)} {words(kind)}" for kind, number in job.errors.items())
     yield f"  requests   {count(job.requests)}, of which badly ended: {kinds or 'none'}"
@@ -88,10 +89,8 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
 
 def _speed(snapshot: Snapshot) -> str:
     """Return how fast the job is now, or how fast it was on the whole."""
-    job = snapshot.job
     if not is_live(snapshot):
-        mean = (job.done + job.failed) / job.active_s if job.active_s else None
-        return f"{rate(mean)} items/s over all its runs"
+        return f"{rate(mean_rate(snapshot.job))} items/s over all its runs"
     median, high, _ = latency_quantiles(snapshot, RECENT_S)
     now = f"{rate(recent_rate(snapshot, settled))} items/s, p50 {latency(median)}, p95 {latency(high)}"
     return f"{now} (last {RECENT_S:g} s), ETA {duration(eta_s(snapshot))}"

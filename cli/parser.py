@@ -1,7 +1,8 @@
 """What each command is called, what it takes, and where it lives."""
 
 import argparse
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -70,6 +71,18 @@ def _add(commands: "Commands", name: str, summary: str, *, db: bool = True) -> A
             "--db", type=Path, default=argparse.SUPPRESS, metavar="PATH", help="the workspace (./batchtop.db)"
         )
     return command
+
+
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return what reads a whole number from `least` to `most`."""
+    allowed = f"from {least}" if most is None else f"from {least} to {most:,}"
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            raise ArgumentTypeError(f"{text!r} is no whole number {allowed}")
+        return int(text)
+
+    return read
 
 
 def _headless(command: ArgumentParser) -> None:
@@ -152,7 +165,7 @@ def _doctor(commands: "Commands") -> None:
 
 def _demo(commands: "Commands") -> None:
     command = _add(commands, "demo", "run a real job against the built-in provider; needs no key", db=False)
-    command.add_argument("--items", type=int, metavar="N", help="how many texts (default: all, some thousands)")
+    command.add_argument("--items", type=_whole(1), metavar="N", help="how many texts (default: all, some thousands)")
     command.add_argument("--folder", type=Path, metavar="PATH", help="where the demo's files go (a temporary folder)")
     _wishes(command)
     _headless(command)
@@ -163,7 +176,7 @@ def _simulate(commands: "Commands") -> None:
         commands, "simulate", "serve the built-in provider, OpenAI-compatible, with limits and faults", db=False
     )
     command.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-    command.add_argument("--port", type=int, default=8800, help="0 takes a free one (8800)")
+    command.add_argument("--port", type=_whole(0, 65_535), default=8800, help="0 takes a free one (8800)")
     command.add_argument("--latency-ms", type=float, default=300.0, metavar="N", help="median time to an answer (300)")
     command.add_argument(
         "--latency-sigma", type=float, default=0.4, metavar="N", help="spread of the lognormal latency (0.4)"

@@ -3,6 +3,7 @@
 import os
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from ..engine.errors import AuthError, InputError, OutputError
 from ..engine.item import Item
@@ -19,7 +20,7 @@ def preflight(spec: JobSpec) -> Item:
     key = usable_key(spec)
     check_output(spec)
     item = first_item(spec)
-    plan = build_task(spec.task, key).plan([item])
+    plan = build_task(spec.task, key and key.value).plan([item])
     for _, answer in plan.unfit:
         raise InputError(f"{spec.input.path}, the first item: {answer.message}")
     return item
@@ -36,10 +37,17 @@ def check_output(spec: JobSpec) -> None:
             raise OutputError(f"{path}: cannot be written (permission denied)")
 
 
-def usable_key(spec: JobSpec) -> str | None:
+class Key(NamedTuple):
+    """A key, and the variable that holds it."""
+
+    name: str
+    value: str
+
+
+def usable_key(spec: JobSpec) -> Key | None:
     """Return the first key that is set, None where none is needed; raises AuthError where one is missing."""
     names = spec.task.api_key_env
-    keys = [os.environ[name] for name in names if os.environ.get(name)]
+    keys = [Key(name, value) for name in names if (value := os.environ.get(name, "").strip())]
     if names and not keys:
         raise AuthError(
             f"no API key: {' or '.join(names)} is not set; export it, or name another variable in task.api_key_env"

@@ -17,7 +17,7 @@ from ..engine.jobfile import load_job
 from ..engine.presets import load_presets
 from ..engine.settings import parse_assignments
 from ..engine.store.lock import WorkspaceBusyError, owner
-from ..engine.store.reader import Reader
+from .opened import opened
 from .preflight import preflight
 from .say import say
 
@@ -31,10 +31,11 @@ def run(options: Namespace) -> int:
 
 def attach(options: Namespace) -> int:
     """Open the dashboard on a workspace."""
+    _need_terminal()
     from .watch import watch
 
     if options.job:
-        with Reader(options.db) as reader:
+        with opened(options.db) as reader:
             reader.known_job(options.job)
     return watch(options.db, options.job, ascii_only=options.ascii)
 
@@ -45,8 +46,7 @@ def home(options: Namespace) -> int:
         from .serve import serve
 
         return serve(options)
-    if not _has_terminal():
-        raise UsageError("there is no terminal for the dashboard; use --no-ui, or see `batchtop --help`")
+    _need_terminal()
     from .watch import watch
 
     return watch(options.db, None, ascii_only=options.ascii)
@@ -113,3 +113,8 @@ def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
 
 def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _need_terminal() -> None:
+    if not _has_terminal():
+        raise UsageError("there is no terminal for the dashboard; `--no-ui`, `ps` and `status` need none")

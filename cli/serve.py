@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from ..engine.ending import EXIT_INTERRUPTED
 from ..engine.engine import Engine
 from ..engine.errors import BatchtopError
 from ..engine.job import JobSpec
@@ -22,7 +23,6 @@ T = TypeVar("T")
 IDLE_S: Final = 3.0
 """An engine that was started for a dashboard goes when it has had nothing to do for so long."""
 LOOK_S: Final = 0.1
-EXIT_INTERRUPTED: Final = 130
 
 
 class Stopper:

@@ -2,25 +2,24 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from ..engine.ending import EXIT_INTERRUPTED
 from ..engine.errors import WorkspaceError
 from ..engine.job import JobSpec
 from ..engine.store import commands
 from ..engine.store.lock import owner
-from .ask import answered
+from .ask import answered, wait
 from .follow import follow
 from .say import LogFormat, say
 from .signals import StopLadder
 from .tell import Report
 
 START_S: Final = 15.0
-EXIT_INTERRUPTED: Final = 130
 
 
 def hand_over(path: Path, spec: JobSpec, wishes: Collection[str]) -> None:
@@ -31,16 +30,30 @@ def hand_over(path: Path, spec: JobSpec, wishes: Collection[str]) -> None:
     number = commands.send(
         path, spec.name, "run", {"spec": msgspec.to_builtins(spec), "wishes": list(wishes)}, "command line"
     )
-    deadline = time.monotonic() + START_S
     engine: subprocess.Popen[bytes] | None = None
-    while (answer := commands.answer(path, number)) is None:
-        if engine is None and owner(path) is None:
+
+    def hopeless() -> bool:
+        """Start an engine where there is none, and return whether that has failed."""
+        nonlocal engine
+        alone = owner(path) is None
+        if engine is None and alone:
             engine = spawn(path)
-        elif (engine and engine.poll() not in {None, 0} and owner(path) is None) or time.monotonic() > deadline:
-            commands.withdraw(path, number)
-            raise WorkspaceError(f"no engine could be started; see {log_path(path)}")
-        time.sleep(0.02)
+        return alone and engine is not None and engine.poll() not in {None, 0}
+
+    answer = wait(path, number, START_S, hopeless)
+    if answer is None:
+        raise _unanswered(path, spec.name)
     answered(answer)
+
+
+def _unanswered(path: Path, name: str) -> WorkspaceError:
+    """Return why nobody took a job, which has been taken back."""
+    pid = owner(path)
+    if pid is not None:
+        return WorkspaceError(
+            f"{path}: the engine (pid {pid}) did not answer within {START_S:g} s; {name} was not started"
+        )
+    return WorkspaceError(f"no engine could be started; see {log_path(path)}")
 
 
 def spawn(path: Path) -> subprocess.Popen[bytes]:

@@ -13,7 +13,7 @@ from ..engine.snapshot import Event, Snapshot
 from ..engine.text import clean
 from ..tui.format import clock, count, duration, latency, money, percent, plural, rate
 from ..tui.series import RECENT_S, eta_s, latency_quantiles, recent_rate, settled
-from .facts import facts
+from .facts import facts, mean_rate
 from .say import LogFormat, say
 
 LINE_S: Final = 5.0
@@ -162,12 +162,11 @@ def progress(snapshot: Snapshot) -> str:
 def summary(snapshot: Snapshot) -> str:
     """Return in one line how a run ended."""
     job = snapshot.job
-    speed = rate((job.done + job.failed) / job.active_s if job.active_s else None)
     cost = "" if job.cost is None else f", {money(job.cost)}"
     why = f": {clean(job.reason).rstrip('.')}" if job.reason else ""
     where = f" → {job.output}" if job.output else ""
     return (
         f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done,"
         f" {count(job.failed)} failed, {count(job.left)} left; {plural(job.requests, 'request')} in"
-        f" {duration(job.active_s)} ({speed} items/s){cost}{where}"
+        f" {duration(job.active_s)} ({rate(mean_rate(job))} items/s){cost}{where}"
     )

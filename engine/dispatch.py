@@ -14,7 +14,7 @@ from .hold import Hold
 from .item import Item
 from .ledger import Ledger, Price
 from .limits import LaneClosed
-from .outcome import TRANSIENT, Answer, Outcome, Usage
+from .outcome import REFUSED, TRANSIENT, Answer, Outcome, Usage
 from .settings import Settings
 from .settle import Again, PutBack, Settled, judge
 from .tasks import Call, Reply
@@ -257,10 +257,13 @@ class Dispatcher:
 def _may_be_spoiled(call: Call, done: Exchanged) -> bool:
     """Return whether one item may be what fails a call for the others; its halves then go by themselves.
 
-    A server that stumbles over an item says so by a 400, or by a 500 or a silence that comes again.
+    A server that stumbles over an item says so by a 400, or by a 500 or a silence that comes again; one that objects to
+    it may refuse it as if the key were the matter, on a lane that has served well.
     """
     if len(call.items) == 1:
         return False
     if done.reply.outcome in {Outcome.BAD_ITEM, Outcome.SHORT_REPLY}:
         return True
+    if done.reply.outcome in REFUSED:
+        return done.counts
     return done.counts and done.reply.outcome in TRANSIENT and any(item.attempts for item in call.items)

@@ -28,7 +28,9 @@ def ended(stop: LaneClosed | Hold | None, row: JobRow) -> End:
         case LaneClosed() as closed:
             return End(JobState.STOPPED, str(closed), closed.exit_code)
         case Hold("budget"):
-            return stopped(f"the budget is used up: ${row.cost or 0:.4f} spent, the next batch may exceed it")
+            return stopped(
+                f"the budget is used up: ${row.cost or 0:.4f} spent, the next batch may cost more than is left"
+            )
         case Hold() if row.left:
             return interrupted(stop, f"{row.left:,} items left")
         case None if row.left:

@@ -179,9 +179,11 @@ class Engine:
         await asyncio.gather(*self._runs.values(), return_exceptions=True)
 
     async def _beat(self, inbox: Inbox) -> None:
+        """Write a sign of life, and make sure that there is still a workspace to write it into."""
         started_at = self._clock.wall()
         try:
             while True:
+                self._writer.check_file()
                 inbox.beat(os.getpid(), started_at, self._clock.wall())
                 await self._clock.sleep(HEARTBEAT_S)
         finally:

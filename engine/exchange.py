@@ -96,7 +96,11 @@ class Exchange:
         latency_ms = (self._clock.now() - sent) * 1000
         used = reply.usage.tokens_in + reply.usage.tokens_out
         counts = route.lane.settle(
-            grant, reply.outcome, headers=headers, tokens_used=used or None, message=reply.message
+            grant,
+            reply.outcome,
+            headers=headers,
+            tokens_used=used or None,
+            message=reply.message,
         )
         return Exchanged(reply, latency_ms, counts)
 

@@ -13,5 +13,7 @@ class Item:
     key: str
     """Its id as JSON text, so that `7` and `"7"` stay apart."""
     fields: Mapping[str, object]
+    digest: bytes = b""
+    """What its answer is kept under: it changes with the row and with what makes the answer."""
     attempts: int = 0
     """Tries that have ended so far, those that do not count against it left out."""

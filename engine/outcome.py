@@ -23,7 +23,10 @@ TRANSIENT = frozenset({Outcome.OVERLOADED, Outcome.TIMEOUT, Outcome.CONNECTION, 
 """Ends that another try may mend, at the cost of one of the item's attempts."""
 
 REFUSED = frozenset({Outcome.AUTH, Outcome.QUOTA_EXHAUSTED})
-"""Ends that say nothing about the item: the key or the account is the matter."""
+"""Ends that mostly say nothing about the item: the key or the account is the matter."""
+
+RETRIED_BY_RERUN = TRANSIENT | REFUSED | {Outcome.RATE_LIMITED}
+"""Ends that a later try may mend: a rerun tries the items again that failed in one of these ways."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,10 @@ class Runner:
         return ended(self._loop.stop, await self._row())
 
     async def _open_output(self) -> None:
-        seq, size = await self._writer.run(lambda db: record.output_position(db, self._job))
-        if size < 0:
-            await asyncio.to_thread(self._files.claim)
-            await self._writer.run(lambda db: record.claim_output(db, self._job))
-        await asyncio.to_thread(self._files.open, self._writer.path, self._job, seq=seq, size=size)
+        known = await self._writer.run(lambda db: record.output_place(db, self._job, self._files.place))
+        start = await asyncio.to_thread(self._files.start, self._writer.path, self._job, known)
+        await self._writer.run(lambda db: record.claim_output(db, self._job, start))
+        await asyncio.to_thread(self._files.open, self._writer.path, self._job, start)
         self._writer.attach(self._job, self._files, self._loop.wake)
         await self._writer.flush()
 
@@ -207,6 +206,8 @@ class Runner:
     async def _finish(self, end: End) -> End:
         """Commit the last of it; an engine that can't write any more says so by its own error."""
         self.finishing = True
+        for route in self._routes:
+            route.lane.forget(self.spec.name)
         with suppress(BatchtopError):
             self._take_sample()
             await self._writer.detach(self._job)
@@ -224,7 +225,7 @@ class Runner:
     def _apply_limits(self) -> None:
         settings = self._dials.now.settings
         for route in self._routes:
-            route.lane.configure(rpm=settings.rpm, tpm=settings.tpm)
+            route.lane.configure(rpm=settings.rpm, tpm=settings.tpm, owner=self.spec.name)
 
     def _save_dials(self) -> None:
         record.save_dials(self._writer, self._job, self._dials.now, self._dials.live)
@@ -243,7 +244,7 @@ class Runner:
     def _take_sample(self) -> None:
         self._journal.sample(
             in_flight=self._loop.in_flight,
-            target=self._loop.settings.concurrency,
+            target=0 if self.state is JobState.PAUSED else self._loop.settings.concurrency,
             backlog=self._writer.backlog,
             lanes=[route.lane for route in self._routes],
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .item import Item
-from .outcome import REFUSED, TRANSIENT, Answer, Outcome
+from .outcome import REFUSED, RETRIED_BY_RERUN, Answer, Outcome
 from .retry import backoff_s
 
 
@@ -29,21 +29,20 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """An item that stays pending: its key was refused or its job is being cancelled, it did nothing wrong."""
+    """An item that stays pending: its job is being cancelled, or its key is refused; it did nothing wrong."""
 
 
 def judge(answer: Answer, *, attempts: int, max_attempts: int, counts: bool, draw: float) -> Again | PutBack | None:
     """Return what happens to an item whose attempt ended with `answer`, or None when that was its last.
 
-    `attempts` are those that ended before; `counts` is False where the server, not the item, was the matter (an open
-    breaker); `draw` (0 to 1) is the jitter of the back-off.
+    `attempts` are those that ended before; `counts` is False where the server or the key, not the item, was the matter,
+    and then no attempt is the last; `draw` (0 to 1) is the jitter of the back-off.
     """
     outcome = answer.outcome
-    if outcome in REFUSED or outcome is Outcome.CANCELLED:
+    if outcome is Outcome.CANCELLED or (outcome in REFUSED and not counts):
         return PutBack()
-    if outcome is Outcome.RATE_LIMITED:
-        return Again(0.0, attempts)
-    if outcome not in TRANSIENT:
-        return None
     tried = attempts + counts
-    return Again(backoff_s(tried, draw), tried) if tried < max_attempts else None
+    if outcome not in RETRIED_BY_RERUN or (counts and tried >= max_attempts):
+        return None
+    # A lane that is told of too many requests keeps still by itself.
+    return Again(0.0 if outcome is Outcome.RATE_LIMITED else backoff_s(tried, draw), tried)

@@ -76,7 +76,7 @@ class Sample:
     in_flight: int
     """Batches in flight at the end of the span."""
     target: int
-    """The concurrency wanted."""
+    """The concurrency wanted, 0 while the job was paused."""
     tokens_in: int
     tokens_out: int
     cost: float

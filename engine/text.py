@@ -11,8 +11,14 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]"  # two-character escapes
 )
 _SPACE = re.compile(r"\s+")
-# Control characters, lone surrogates, and the marks that turn the direction of what follows.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# Control characters, lone surrogates, format characters (Unicode's category Cf: marks that turn the direction, joiners,
+# tags), and what else has no width: any of them may break up a key past notice. Joined emoji come apart.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff"
+    "\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
 _KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|hf|xai|r8|nvapi|pplx|csk|fw|tgp|sess)[-_](?=\S*[0-9*])[\w*.-]{8,}|(?<!\w)AIza[\w-]{20,}"
 )
@@ -22,7 +28,7 @@ HIDDEN: Final = "***"
 
 
 def clean(text: str, limit: int = 500) -> str:
-    """Return `text` as one line without escapes and control characters, at most `limit` characters long."""
+    """Return `text` as one line without escapes and unseen characters, at most `limit` characters long."""
     return _capped(_plain(text[: limit * 20]), limit)
 
 

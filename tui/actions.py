@@ -84,6 +84,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("question", "stay", "escape,n,q,ctrl+c", "stay", "stay", "change nothing and go back"),
     Action("typing", "take", "enter", "submit", "take", "take the value", 1),
     Action("typing", "leave", "escape", "leave_typing", "leave", "leave the dial as it is", 2),
+    Action("typing", "quit", "ctrl+c", "app.ask_quit", "quit", "leave; asks what becomes of a job"),
     Action("help", "up", "up,k", "scroll(-1)", "up", "a line up"),
     Action("help", "down", "down,j", "scroll(1)", "down", "a line down", 1),
     Action("help", "page_up", "pageup,b", "page(-1)", "page up", "a page up"),

@@ -1,23 +1,29 @@
 """The dashboard: a list of jobs, one job's screen over it, and what holds everywhere."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import TypeVar
 
 from textual.app import App, SystemCommand
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from ..engine.presets import Preset, load_presets
 from .actions import ACTIONS, Action, bindings
-from .courier import SourceThread
+from .courier import ANSWER_S, Courier, Delivery, SourceThread
 from .exit import Exit, Left
 from .glyphs import Charset, charset
+from .messages import Delivered
 from .screens.help import HelpScreen
 from .screens.job import JobScreen
 from .screens.jobs import JobsScreen
+from .screens.polling import PollingScreen
 from .source import Source
 from .themes import BATCHTOP, default_theme
+
+T = TypeVar("T")
 
 
 class Dashboard(App[Exit], inherit_bindings=False):
@@ -42,6 +48,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         self.source, self.first_job, self.presets, self.now = source, job, presets, now
         self.charset: Charset = charset(environment, ascii_only=ascii_only)
         self.thread = SourceThread()
+        self.couriers: dict[str, Courier] = {}
         self.keymap = dict(keymap or {})
         self.animation_level = "none"
         self.register_theme(BATCHTOP)
@@ -60,8 +67,35 @@ class Dashboard(App[Exit], inherit_bindings=False):
         """Show the list instead of a job, with that job marked."""
         self.switch_screen(JobsScreen(self, marked))  # pyright: ignore[reportUnknownMemberType]
 
-    def on_unmount(self) -> None:
-        """Let the source go."""
+    def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:
+        """Show a question over the screen, and pass its answer on."""
+        self.push_screen(screen, answered)
+
+    def copy(self, text: str) -> None:
+        """Copy a text through the terminal."""
+        self.copy_to_clipboard(text)
+
+    def leave(self, choice: Exit) -> None:
+        """Close the dashboard, which then returns this choice."""
+        self.exit(choice)
+
+    def tell(self, job: str, verb: str, args: Mapping[str, object]) -> None:
+        """Send a command; its answer comes to the screen that is open then, as `Delivered`."""
+        courier = self.couriers.get(job)
+        if courier is None:
+            courier = Courier(self.source, self.thread, job, partial(self._delivered, job))
+            self.couriers[job] = courier
+        courier.put(verb, args)
+        self.run_worker(courier.done(), group="courier")  # a worker only so that what breaks in it is seen
+
+    def _delivered(self, job: str, delivery: Delivery) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, PollingScreen):
+                screen.post_message(Delivered(job, delivery))
+
+    async def on_unmount(self) -> None:
+        """Deliver what was asked last, and let the source go."""
+        await asyncio.gather(*(courier.stop(ANSWER_S) for courier in self.couriers.values()))
         self.thread.close(self.source)
 
     def action_help(self) -> None:
@@ -73,7 +107,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         if isinstance(self.screen, JobScreen):
             self.screen.ask_quit()
         else:
-            self.exit(Exit(Left.RUNNING))
+            self.leave(Exit(Left.RUNNING))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield what the palette offers on a screen: what its keys do now, and the themes."""

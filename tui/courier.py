@@ -45,30 +45,39 @@ class Delivery:
 
 
 class Courier:
-    """Sends the commands for one job in order. Settings asked for while one is under way are sent as one."""
+    """Sends the commands for one job in order. Settings asked for while one is under way are sent as one.
 
-    def __init__(self, source: Source, thread: SourceThread, job: str) -> None:
-        self._source, self._thread, self._job = source, thread, job
+    `report` hears what became of each.
+    """
+
+    def __init__(self, source: Source, thread: SourceThread, job: str, report: Callable[[Delivery], object]) -> None:
+        self._source, self._thread, self._job, self._report = source, thread, job, report
         self._waiting: deque[tuple[str, dict[str, object]]] = deque()
-        self._busy = False
+        self._round: asyncio.Task[None] | None = None
 
     def put(self, verb: str, args: Mapping[str, object]) -> None:
-        """Add a command behind those that wait; a value not yet sent is replaced by a newer one."""
+        """Send a command behind those that wait; a value not yet sent is replaced by a newer one."""
         if verb == "set" and self._waiting and self._waiting[-1][0] == "set":
             self._waiting[-1][1].update(args)
         else:
             self._waiting.append((verb, dict(args)))
+        if self._round is None or self._round.done():
+            self._round = asyncio.create_task(self._deliver_all())
 
-    async def run(self, report: Callable[[Delivery], object]) -> None:
-        """Deliver all that waits, unless that is being done; `report` hears of each."""
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            while self._waiting:
-                report(await self._deliver(*self._waiting.popleft()))
-        finally:
-            self._busy = False
+    async def done(self) -> None:
+        """Wait until nothing waits any more. Whoever stops waiting does not stop the courier."""
+        if self._round is not None:
+            await asyncio.shield(self._round)
+
+    async def stop(self, within_s: float) -> None:
+        """Deliver what can be delivered in so many seconds, and drop the rest."""
+        if self._round is not None:
+            await asyncio.wait([self._round], timeout=within_s)
+            self._round.cancel()
+
+    async def _deliver_all(self) -> None:
+        while self._waiting:
+            self._report(await self._deliver(*self._waiting.popleft()))
 
     async def _deliver(self, verb: str, args: Mapping[str, object]) -> Delivery:
         try:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from ..engine.snapshot import JobRow, Snapshot
+from ..engine.snapshot import Snapshot
+from ..engine.text import clean
 from .courier import Delivery
+from .line import Tone
+from .source import Jobs
 
 
 @dataclass
@@ -24,7 +27,7 @@ class SnapshotRead(Message):
 class JobsRead(Message):
     """The jobs were read."""
 
-    jobs: tuple[JobRow, ...]
+    jobs: Jobs
     at: float
 
     def can_replace(self, message: Message) -> bool:
@@ -49,9 +52,20 @@ class Asked(Message):
 
 @dataclass
 class Delivered(Message):
-    """A command was answered, or was not in time."""
+    """A command to a job was answered, or was not in time."""
 
+    job: str
     delivery: Delivery
+
+    @property
+    def text(self) -> str:
+        """What to say of it where another job, or none, is shown."""
+        return clean(f"{self.job}, {self.delivery.verb}: {self.delivery.message}")
+
+    @property
+    def tone(self) -> Tone:
+        """How to say it."""
+        return "ok" if self.delivery.applied else "error"
 
 
 @dataclass

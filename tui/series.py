@@ -21,8 +21,9 @@ _MOVING: Final = frozenset({JobState.LOADING, JobState.RUNNING, JobState.DRAININ
 
 
 def end_of(snapshot: Snapshot) -> float:
-    """Return the moment at the right edge of the charts: now while the job moves, else its last sample."""
-    if snapshot.job.state in _MOVING or not snapshot.samples:
+    """Return the moment at the right edge of the charts: now while an engine moves the job, else its last sample."""
+    moves = snapshot.job.state in _MOVING and snapshot.engine is not None
+    if moves or not snapshot.samples:
         return snapshot.taken_at
     return snapshot.samples[-1].at
 
@@ -127,10 +128,15 @@ def settled(sample: Sample) -> int:
 
 
 def eta_s(snapshot: Snapshot) -> float | None:
-    """Return the seconds until no item is left at the recent rate, or None while that can't be told."""
-    if snapshot.job.state is not JobState.RUNNING:
+    """Return the seconds until no item is left at the recent rate, or None while that can't be told.
+
+    Time in which the job was paused, or had no engine, says nothing of its rate.
+    """
+    if snapshot.job.state is not JobState.RUNNING or snapshot.engine is None:
         return None
-    speed = recent_rate(snapshot, settled, ETA_S)
+    running = [sample for sample in recent(snapshot, ETA_S) if sample.target]
+    span = sum(sample.span_s for sample in running)
+    speed = sum(map(settled, running)) / span if span else None
     return snapshot.job.left / speed if speed else None
 
 

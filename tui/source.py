@@ -2,18 +2,26 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
 from ..engine.errors import WorkspaceError
-from ..engine.snapshot import JobRow, Snapshot
+from ..engine.snapshot import EngineRow, JobRow, Snapshot
 from ..engine.store import commands
 from ..engine.store.reader import Reader
 
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Every job, the newest first, and the engine that has the active ones in hand, if one lives."""
+
+    rows: tuple[JobRow, ...]
+    engine: EngineRow | None
 
 
 class Answered(Protocol):
@@ -33,8 +41,8 @@ class Answered(Protocol):
 class Source(Protocol):
     """A workspace as the dashboard sees it. All calls come from one thread; they raise BatchtopError for a person."""
 
-    def jobs(self) -> tuple[JobRow, ...]:
-        """Return every job, the newest first."""
+    def jobs(self) -> Jobs:
+        """Return every job."""
         ...
 
     def snapshot(self, name: str) -> Snapshot | None:
@@ -66,25 +74,30 @@ class WorkspaceSource:
         self._reader: Reader | None = None
         self._identity: tuple[int, int] | None = None
 
-    def jobs(self) -> tuple[JobRow, ...]:
-        """Return every job, the newest first."""
-        return self._read(lambda reader: reader.jobs())
+    def jobs(self) -> Jobs:
+        """Return every job."""
+        with self._reading() as reader:
+            return Jobs(reader.jobs(), reader.engine())
 
     def snapshot(self, name: str) -> Snapshot | None:
         """Return one job, or None when there is none of that name."""
-        return self._read(lambda reader: reader.snapshot(name))
+        with self._reading() as reader:
+            return reader.snapshot(name)
 
     def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:
         """Write a command and return its number."""
-        return commands.send(self._path, job, verb, args, self._who)
+        with self._asking():
+            return commands.send(self._path, job, verb, args, self._who)
 
     def answer(self, command: int) -> Answered | None:
         """Return what became of a command, or None while that is open."""
-        return commands.answer(self._path, command)
+        with self._asking():
+            return commands.answer(self._path, command)
 
     def withdraw(self, command: int) -> bool:
         """Take back a command that is still open."""
-        return commands.withdraw(self._path, command)
+        with self._asking():
+            return commands.withdraw(self._path, command)
 
     def close(self) -> None:
         """Close the reader, if there is one."""
@@ -92,12 +105,20 @@ class WorkspaceSource:
             self._reader.close()
         self._reader = None
 
-    def _read(self, read: Callable[[Reader], T]) -> T:
+    @contextmanager
+    def _reading(self) -> Generator[Reader]:
         try:
-            return read(self._opened())
-        except (sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
+            yield self._opened()
+        except (OSError, sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
             self.close()
             raise WorkspaceError(f"{self._path}: cannot be read ({error})") from error
+
+    @contextmanager
+    def _asking(self) -> Generator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise WorkspaceError(f"{self._path}: cannot be written ({error})") from error
 
     def _opened(self) -> Reader:
         """Return a reader of the file that is there now."""

@@ -5,15 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from ..engine import settings
-from ..engine.settings import Settings, Value
+from ..engine.settings import DIALS, Settings, Value
 from .line import Tone
 
-ORDER: Final = (
-    "batch_size", "delay", "concurrency", "max_wait", "rpm", "tpm", "timeout",
-    "max_attempts", "chunk_batches", "chunk_pause", "cost",
-)  # fmt: skip
+_FIRST: Final = ("batch_size", "delay", "concurrency", "max_wait", "rpm", "tpm")
+ORDER: Final = (*_FIRST, *(key for key in DIALS if key not in _FIRST))
 """The dials from top to bottom, the most used first."""
-
 
 Now: TypeAlias = Callable[[], float]
 """Returns the seconds since the epoch."""

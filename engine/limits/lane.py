@@ -57,9 +57,18 @@ class Lane:
         self._learn_at = -1.0
         self._hits_429 = 0
 
-    def configure(self, *, rpm: int = 0, tpm: int = 0) -> None:
-        """Set the job's limits, which act at once; 0 leaves the number to what the server states."""
-        self._quota.configure(self._clock.now(), rpm=rpm, tpm=tpm)
+    def configure(self, *, rpm: int = 0, tpm: int = 0, owner: str = "") -> None:
+        """Set the limits of one job, its `owner`, which act at once.
+
+        Of all owners' limits the strictest is kept; where nobody sets one (0 is none), what the server states.
+        """
+        self._quota.configure(self._clock.now(), owner, rpm=rpm, tpm=tpm)
+        self._release(oversized_only=True)
+        self._pump()
+
+    def forget(self, owner: str) -> None:
+        """Drop the limits of a job that has ended, which acts at once."""
+        self._quota.forget(self._clock.now(), owner)
         self._release(oversized_only=True)
         self._pump()
 

@@ -1,6 +1,7 @@
 """What a lane may send a minute, who says so, and what was sent. Pure: time comes in as an argument."""
 
 import math
+from collections.abc import Iterable
 
 from ..hold import Hold
 from .headers import RateHeaders
@@ -9,17 +10,18 @@ from .pacer import Gcra
 
 
 class Quota:
-    """Requests and tokens a minute: the job's number where it gives one, else what the server states, else no limit.
+    """Requests and tokens a minute: the strictest number of the jobs that give one, else what the server states.
 
     Tokens are reserved when a request goes and corrected when it has ended. What a correction frees can be used at
     once; what it frees too late to be used is lost, not saved up, so no burst can follow.
     """
 
-    __slots__ = ("_job", "_requests", "_server", "_tokens", "resets_at", "sent")
+    __slots__ = ("_job", "_owners", "_requests", "_server", "_tokens", "resets_at", "sent")
 
     def __init__(self) -> None:
         self._requests = Gcra()
         self._tokens = Gcra()
+        self._owners: dict[str, tuple[int, int]] = {}
         self._job = (0, 0)
         self._server = (0, 0)
         self.resets_at = -math.inf
@@ -43,10 +45,15 @@ class Quota:
             return "job"
         return "server" if any(self._server) else ""
 
-    def configure(self, now: float, *, rpm: int, tpm: int) -> None:
-        """Set the job's numbers; 0 leaves it to the server."""
-        self._job = (rpm, tpm)
-        self._apply(now)
+    def configure(self, now: float, owner: str, *, rpm: int, tpm: int) -> None:
+        """Set the numbers of one job; 0 leaves it to the other jobs and to the server."""
+        self._owners[owner] = (rpm, tpm)
+        self._agree(now)
+
+    def forget(self, now: float, owner: str) -> None:
+        """Drop the numbers of a job that has ended."""
+        self._owners.pop(owner, None)
+        self._agree(now)
 
     def learn(self, now: float, headers: RateHeaders) -> bool:
         """Take over what the server states; returns whether a limit in force changed."""
@@ -55,6 +62,13 @@ class Quota:
         rpm, tpm = headers.limit_requests, headers.limit_tokens
         self._server = (self._server[0] if rpm is None else rpm, self._server[1] if tpm is None else tpm)
         return self._apply(now)
+
+    def _agree(self, now: float) -> None:
+        self._job = (
+            _strictest(rpm for rpm, _ in self._owners.values()),
+            _strictest(tpm for _, tpm in self._owners.values()),
+        )
+        self._apply(now)
 
     def _apply(self, now: float) -> bool:
         if (self._requests.rate, self._tokens.rate) == (self.rpm, self.tpm):
@@ -92,3 +106,8 @@ class Quota:
         self._requests.give_back()
         self._tokens.give_back(tokens)
         self.sent.add(at, -1, -tokens)
+
+
+def _strictest(limits: Iterable[int]) -> int:
+    """Return the lowest that is one: 0 is no limit."""
+    return min((limit for limit in limits if limit), default=0)

@@ -31,7 +31,7 @@ class Closed:
 class Standing:
     """Cooldown, breaker, trial and refusals of one lane, told of every end and asked before every send."""
 
-    __slots__ = ("_calm", "_refusals", "breaker", "closed", "cooldown", "trial")
+    __slots__ = ("_calm", "_proven", "_refusals", "breaker", "closed", "cooldown", "trial")
 
     def __init__(self, first_round: int = 0) -> None:
         self.trial = Trial(PROBATION, first_round)
@@ -39,6 +39,8 @@ class Standing:
         self.breaker = Breaker()
         self.closed: Closed | None = None
         self._refusals = 0
+        self._proven = False
+        """Something has gone well, so an item may be the matter where one request fails and others do not."""
         self._calm = False
         """Nothing is held, and another success would change nothing: the common case made short."""
 
@@ -59,7 +61,15 @@ class Standing:
             return Hold("cooldown", self.cooldown.until)
         return Hold("trial", None) if self.trial.places <= 0 else None
 
-    def end(self, now: float, number: int, outcome: Outcome, *, wait_s: float | None = None, message: str = "") -> bool:
+    def end(
+        self,
+        now: float,
+        number: int,
+        outcome: Outcome,
+        *,
+        wait_s: float | None = None,
+        message: str = "",
+    ) -> bool:
         """Note how a request of round `number` ended; returns whether a failure uses up one of its items' attempts."""
         if self._calm and outcome is Outcome.OK:
             return True
@@ -70,11 +80,10 @@ class Standing:
         if outcome in _FAILED:
             return self._failed(now, number, wait_s, message)
         if outcome is Outcome.RATE_LIMITED:
-            self._limited(now, number, wait_s, message)
-        elif outcome in REFUSED:
-            self._refused(number, outcome, message)
-        else:
-            self.trial.leave(number, passed=False)
+            return self._limited(now, number, wait_s, message)
+        if outcome in REFUSED:
+            return self._refused(number, outcome, message)
+        self.trial.leave(number, passed=False)
         return False
 
     def _well(self, number: int, outcome: Outcome) -> None:
@@ -84,7 +93,8 @@ class Standing:
             self.cooldown.strikes = 0
         if outcome is not Outcome.BAD_ITEM:
             self._refusals = 0
-        self._calm = not (self.trial.running or self.cooldown.strikes or self._refusals or self.closed)
+            self._proven = True
+        self._calm = self._proven and not (self.trial.running or self.cooldown.strikes or self._refusals or self.closed)
 
     def _answered(self, number: int) -> None:
         """Tell the breaker; once it is open, only its canary's answer closes it."""
@@ -92,13 +102,18 @@ class Standing:
             self.breaker.answered()
 
     def _failed(self, now: float, number: int, wait_s: float | None, message: str) -> bool:
+        """Count a failure; of a burst that opens the breaker, the rest says nothing new and costs no attempt.
+
+        The canaries of a server that was well before do once they fail for long: only bad items may be left.
+        """
         was_closed = self.breaker.closed
+        canary = number == self.trial.round
         self.trial.leave(number, passed=False)
-        if was_closed or number == self.trial.round:
+        if was_closed or canary:
             self._count_failure(now, message)
         if wait_s is not None and self.cooldown.reach(now, wait_s, message):
             self.trial.begin()
-        return was_closed
+        return was_closed or (canary and self._proven and self.breaker.lasts(now))
 
     def _count_failure(self, now: float, message: str) -> None:
         self.breaker.failed(now, message)
@@ -107,16 +122,19 @@ class Standing:
         elif not self.breaker.closed:
             self.trial.begin()
 
-    def _limited(self, now: float, number: int, wait_s: float | None, message: str) -> None:
-        """React once to a burst: of requests sent before the cooldown began, only a longer Retry-After counts."""
+    def _limited(self, now: float, number: int, wait_s: float | None, message: str) -> bool:
+        """React once to a burst: of requests sent before the cooldown began, only a longer Retry-After matters."""
         self._answered(number)
+        counts = self._proven and number == self.trial.round and self.cooldown.fruitless(now)
         if number == self.trial.round:
             self.cooldown.begin(now, wait_s, message)
             self.trial.begin()
         elif wait_s is not None and self.cooldown.reach(now, wait_s, message):
             self.trial.begin()
+        return counts
 
-    def _refused(self, number: int, outcome: Outcome, message: str) -> None:
+    def _refused(self, number: int, outcome: Outcome, message: str) -> bool:
+        """Count a refusal; several in a row mean the key, one among good answers means its item."""
         self._answered(number)
         self.trial.leave(number, passed=False)
         self._refusals += 1
@@ -124,6 +142,7 @@ class Standing:
             what = "refused the request" if outcome is Outcome.AUTH else "said that the account's quota is used up,"
             text = f"the server {what} {self._refusals} times in a row"
             self.close(f"{text}: {message}" if message else text, refused=True)
+        return self._proven and self.closed is None
 
     def describe(self, now: float) -> tuple[str, str]:
         """Return the lane's state and the reason for it, as the dashboard shows them."""

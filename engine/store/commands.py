@@ -65,6 +65,14 @@ def withdraw(path: Path, command: int) -> bool:
         return db.execute("DELETE FROM commands WHERE id = ? AND state = 'new'", (command,)).rowcount == 1
 
 
+def call_back(path: Path, command: int) -> Answered | None:
+    """Take back a command the engine has not looked at and return None; where it has, return what became of it."""
+    if withdraw(path, command):
+        return None
+    gone = Answered(applied=False, message=f"{path}: the command is gone; was the workspace replaced?")
+    return answer(path, command) or gone
+
+
 @contextmanager
 def _open(path: Path) -> Generator[sqlite3.Connection]:
     db = connect(path)

@@ -37,8 +37,8 @@ class Group:
     def write(self, db: sqlite3.Connection) -> int:
         """Write it all and return the number of the last result."""
         db.executemany(
-            """INSERT INTO results (job, item, outcome, output, message, attempts, latency_ms, at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (_result_row(job, settled) for job, settled in self.results),
         )
         db.executemany("UPDATE items SET status = ? WHERE row = ?", map(_status_row, self.results))
@@ -64,6 +64,7 @@ def _result_row(job: int, settled: Settled) -> tuple[object, ...]:
     return (
         job,
         settled.item.row,
+        settled.item.digest,
         answer.outcome.value,
         answer.output if ok else None,
         None if ok else answer.message,

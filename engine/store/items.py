@@ -12,7 +12,7 @@ import msgspec
 
 from ..errors import InputError
 from ..item import Item
-from ..outcome import TRANSIENT
+from ..outcome import RETRIED_BY_RERUN
 from ..source.row import Row
 from .migrations import BUSY_TIMEOUT_S
 
@@ -46,15 +46,16 @@ def begin_load(db: sqlite3.Connection, job: int) -> int:
 def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row]) -> int:
     """Store the next rows of the input and return how many they were, 0 at its end.
 
-    A row whose content changed is pending again, an unchanged one stays as it is. Raises InputError at a second row of
-    the same id.
+    An unchanged row stays as it is; one that changed, or is back, is settled by `finish_load`. Raises InputError at a
+    second row of the same id.
     """
     chunk = [(job, row.key, row.line, row.digest, row.payload, load) for row in islice(rows, CHUNK_ROWS)]
     before = db.total_changes
     db.executemany(
         """INSERT INTO items (job, key, line, digest, payload, load) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (job, key) DO UPDATE SET line = excluded.line, load = excluded.load, payload = excluded.payload,
-        digest = excluded.digest, status = CASE digest WHEN excluded.digest THEN status ELSE 'pending' END
+        digest = excluded.digest, status = CASE WHEN status = 'removed' THEN 'pending'
+        WHEN digest <> excluded.digest AND status IN ('done', 'failed') THEN 'changed' ELSE status END
         WHERE load < excluded.load""",
         chunk,
     )
@@ -74,40 +75,42 @@ def _twice(db: sqlite3.Connection, job: int, chunk: list[tuple[int, str, int, by
 
 def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> Loaded:
     """Settle what a load means for the results of earlier ones, and keep its stamp."""
-    changed, removed = _compare(db, job, load) if load > 1 else (0, 0)
+    changed, removed, answered = _compare(db, job, load) if load > 1 else (0, 0, 0)
     counts = dict(db.execute("SELECT status, count(*) FROM items WHERE job = ? GROUP BY status", (job,)).fetchall())
     total = sum(counts.values()) - counts.get("removed", 0)
     db.execute(
-        "UPDATE jobs SET stamp = ?, total = ?, done = ?, failed = ? WHERE id = ?",
-        (new_stamp, total, counts.get("done", 0), counts.get("failed", 0), job),
+        """UPDATE jobs SET stamp = ?1, total = ?2, done = ?3, failed = ?4,
+        output_stale = output_stale OR ?5 OR done <> ?3 WHERE id = ?6""",
+        (new_stamp, total, counts.get("done", 0), counts.get("failed", 0), answered > 0, job),
     )
     return Loaded(total, counts.get("pending", 0), changed, removed)
 
 
-def _compare(db: sqlite3.Connection, job: int, load: int) -> tuple[int, int]:
-    removed = db.execute(
-        "UPDATE items SET status = 'removed' WHERE job = ? AND load < ? AND status <> 'removed'", (job, load)
+def _compare(db: sqlite3.Connection, job: int, load: int) -> tuple[int, int, int]:
+    """Return how many items changed, how many went, and how many of those to do were answered by an earlier run."""
+    gone = "UPDATE items SET status = 'removed' WHERE job = ? AND load < ? AND status <> 'removed'"
+    removed = db.execute(gone, (job, load)).rowcount
+    changed = db.execute("UPDATE items SET status = 'pending' WHERE job = ? AND status = 'changed'", (job,)).rowcount
+    db.execute(
+        """DELETE FROM results WHERE job = ? AND outcome <> 'ok'
+        AND (SELECT status FROM items WHERE row = item) IN ('pending', 'removed')""",
+        (job,),
+    )
+    answered = db.execute(
+        """UPDATE items SET status = 'done' WHERE job = ? AND status = 'pending'
+        AND EXISTS (SELECT 1 FROM results WHERE item = row AND results.digest = items.digest AND outcome = 'ok')""",
+        (job,),
     ).rowcount
-    db.execute("UPDATE items SET status = 'pending' WHERE job = ? AND load = ? AND status = 'removed'", (job, load))
-    gone = "DELETE FROM results WHERE job = ?1 AND item IN (SELECT row FROM items WHERE job = ?1 AND status = ?2)"
-    changed = db.execute(gone, (job, "pending")).rowcount
-    if db.execute(gone, (job, "removed")).rowcount or changed:
-        rewrite_output(db, job)
-    return changed, removed
-
-
-def rewrite_output(db: sqlite3.Connection, job: int) -> None:
-    """Have the output file written anew: it holds lines that are no longer so. One never touched stays untouched."""
-    db.execute("UPDATE jobs SET output_seq = 0, output_bytes = min(output_bytes, 0) WHERE id = ?", (job,))
+    return changed, removed, answered
 
 
 def retry_transient(db: sqlite3.Connection, job: int) -> int:
     """Make the items pending again that failed for a cause that passes, and return how many they are."""
-    marks = ", ".join("?" * len(TRANSIENT))
-    failed = f"SELECT item FROM results WHERE job = ? AND outcome <> 'ok' AND outcome IN ({marks})"
-    values = (job, *sorted(TRANSIENT))
-    count = db.execute(f"UPDATE items SET status = 'pending' WHERE row IN ({failed})", values).rowcount
-    db.execute(f"DELETE FROM results WHERE item IN ({failed})", values)
+    marks = ", ".join("?" * len(RETRIED_BY_RERUN))
+    failed = f"FROM results WHERE job = ? AND outcome <> 'ok' AND outcome IN ({marks})"
+    values = (job, *sorted(RETRIED_BY_RERUN))
+    count = db.execute(f"UPDATE items SET status = 'pending' WHERE row IN (SELECT item {failed})", values).rowcount
+    db.execute(f"DELETE {failed}", values)
     db.execute("UPDATE jobs SET failed = failed - ? WHERE id = ?", (count, job))
     return count
 
@@ -130,11 +133,11 @@ class Pages:
     async def next(self, limit: int) -> list[Item]:
         """Return the following items, none at the end."""
         rows = await self._db.execute_fetchall(
-            """SELECT row, key, payload FROM items WHERE job = ? AND status = 'pending' AND row > ?
+            """SELECT row, key, payload, digest FROM items WHERE job = ? AND status = 'pending' AND row > ?
             ORDER BY row LIMIT ?""",
             (self._job, self._after, limit),
         )
-        items = [Item(row, key, _decode(payload)) for row, key, payload in rows]
+        items = [Item(row, key, _decode(payload), digest) for row, key, payload, digest in rows]
         if items:
             self._after = items[-1].row
         return items

@@ -22,9 +22,11 @@ class WorkspaceLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock_path = path.with_name(f"{path.name}.lock")
+        self._lock_path = _lock_path(path)
 
     def __enter__(self) -> Self:
+        if self._path.is_dir():
+            raise WorkspaceError(f"{self._path}: is a folder, and a file is wanted")
         try:
             self._file = self._lock_path.open("a+")
         except OSError as error:
@@ -55,8 +57,11 @@ class WorkspaceLock:
 
 
 def owner(path: Path) -> int | None:
-    """Return the pid of the engine that runs on a workspace, or None when there is none."""
-    lock_path = path.with_name(f"{path.name}.lock")
+    """Return the pid of the engine that runs on a workspace, or None when there is none.
+
+    Raises WorkspaceError when that can't be told.
+    """
+    lock_path = _lock_path(path)
     try:
         with lock_path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -64,7 +69,14 @@ def owner(path: Path) -> int | None:
         return None
     except BlockingIOError:
         return _pid_in(lock_path)
+    except OSError as error:
+        raise WorkspaceError(f"{lock_path}: cannot be read ({error.strerror})") from error
     return None
+
+
+def _lock_path(path: Path) -> Path:
+    """Return the lock's place beside the file itself, whatever links lead there: SQLite's own files lie there too."""
+    return Path(f"{os.path.realpath(path)}.lock")
 
 
 def _pid_in(lock_path: Path) -> int:

@@ -33,8 +33,10 @@ CREATE TABLE jobs (
     active_s REAL NOT NULL DEFAULT 0,
     stamp TEXT NOT NULL DEFAULT '',         -- of the input and what makes the answer, when it was last loaded
     load INTEGER NOT NULL DEFAULT 0,        -- how often the input was loaded
-    output_seq INTEGER NOT NULL DEFAULT 0,  -- the last result in the output file
-    output_bytes INTEGER NOT NULL DEFAULT -1 -- how long that file is then; -1: this job has not touched it
+    output_path TEXT NOT NULL DEFAULT '',   -- the output file this job wrote last, whatever the spec says now
+    output_seq INTEGER NOT NULL DEFAULT 0,  -- the last result in that file
+    output_bytes INTEGER NOT NULL DEFAULT 0, -- how long it is then
+    output_stale INTEGER NOT NULL DEFAULT 0 -- 1: what it should hold has changed, it is written anew
 ) STRICT;
 
 -- The settings in force, and where each value comes from.
@@ -55,22 +57,25 @@ CREATE TABLE items (
     digest BLOB NOT NULL,                   -- of its content and what makes its answer
     payload BLOB NOT NULL,                  -- its fields as JSON
     load INTEGER NOT NULL,                  -- the load that saw it last
-    status TEXT NOT NULL DEFAULT 'pending'  -- pending done failed removed
+    status TEXT NOT NULL DEFAULT 'pending'  -- pending done failed removed, and changed until a load is over
 ) STRICT;
 CREATE UNIQUE INDEX items_by_key ON items (job, key);
 CREATE INDEX items_pending ON items (job, row) WHERE status = 'pending';
 
--- One row an item that is done or failed, in the order of the commits.
+-- One row an item that is done or failed, in the order of the commits. What is ok was paid for and stays when the item
+-- changes or goes: it counts where its digest is the item's, and again when the item is back.
 CREATE TABLE results (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     job INTEGER NOT NULL REFERENCES jobs,
-    item INTEGER NOT NULL UNIQUE REFERENCES items,
+    item INTEGER NOT NULL REFERENCES items,
+    digest BLOB NOT NULL,                   -- the item's when it was sent
     outcome TEXT NOT NULL,
     output BLOB,                            -- JSON, when the outcome is ok
     message TEXT,                           -- what went wrong, when it is not
     attempts INTEGER NOT NULL,
     latency_ms REAL NOT NULL,
-    at REAL NOT NULL
+    at REAL NOT NULL,
+    UNIQUE (item, digest)
 ) STRICT;
 CREATE INDEX results_by_job ON results (job, seq);
 CREATE INDEX results_failed ON results (job, outcome) WHERE outcome <> 'ok';

@@ -137,13 +137,18 @@ class Reader:
         ]
 
     def output_lines(self, job: int, *, after: int = 0, failed: bool = False) -> Iterator[tuple[int, bytes]]:
-        """Yield each result behind number `after` with its line of the output (or of the failures) file."""
+        """Yield each result behind number `after` with its line of the output (or of the failures) file.
+
+        Answers to what is no longer in the input, or was asked otherwise, are left out.
+        """
         wanted = "<>" if failed else "="
         last = after
         while True:
             rows = self._db.execute(
-                f"""SELECT seq, key, outcome, output, message, attempts FROM results JOIN items ON items.row = item
-                WHERE results.job = ? AND seq > ? AND outcome {wanted} 'ok' ORDER BY seq LIMIT 1000""",
+                f"""SELECT seq, key, outcome, output, message, attempts
+                FROM results JOIN items ON items.row = item AND items.digest = results.digest
+                WHERE results.job = ? AND seq > ? AND outcome {wanted} 'ok' AND status <> 'removed'
+                ORDER BY seq LIMIT 1000""",
                 (job, last),
             ).fetchall()
             if not rows:
@@ -151,6 +156,19 @@ class Reader:
             for seq, key, outcome, output, message, attempts in rows:
                 yield seq, failure_line(key, outcome, message, attempts) if failed else output_line(key, output)
             last = rows[-1][0]
+
+    def line_ever(self, job: int, *, up_to: int | None = None) -> bytes:
+        """Return the line of the first good result that there ever was, or of the last up to a number; maybe none.
+
+        The last one up to the number of an output's last line is that line, whatever became of its item.
+        """
+        which = "ORDER BY seq" if up_to is None else "AND seq <= ? ORDER BY seq DESC"
+        row = self._db.execute(
+            f"""SELECT key, output FROM results JOIN items ON items.row = item
+            WHERE results.job = ? AND outcome = 'ok' {which} LIMIT 1""",
+            (job,) if up_to is None else (job, up_to),
+        ).fetchone()
+        return output_line(*row) if row else b""
 
 
 def read_job(db: sqlite3.Connection, name: str) -> JobRow | None:

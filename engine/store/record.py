@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
+from ..errors import OutputError
 from ..job import JobSpec, is_priced
 from ..settings import DIALS, Layer, Resolved, Value
 from ..snapshot import JobRow, JobState, LaneState, Sample
@@ -22,10 +24,8 @@ def register(
     text = msgspec.json.encode(spec).decode()
     (job,) = db.execute(
         """INSERT INTO jobs (name, spec, state, created_at, cost) VALUES (?1, ?2, 'queued', ?3, ?4)
-        ON CONFLICT (name) DO UPDATE SET
-        output_bytes = CASE WHEN spec ->> '$.output.path' IS ?2 ->> '$.output.path' THEN output_bytes ELSE -1 END,
-        output_seq = CASE WHEN spec ->> '$.output.path' IS ?2 ->> '$.output.path' THEN output_seq ELSE 0 END,
-        spec = ?2, state = 'queued', reason = '', exit_code = NULL, ended_at = NULL, cost = coalesce(cost, ?4)
+        ON CONFLICT (name) DO UPDATE SET spec = ?2, state = 'queued', reason = '', exit_code = NULL, ended_at = NULL,
+        cost = coalesce(cost, ?4)
         RETURNING id""",
         (spec.name, text, at, 0.0 if is_priced(spec.task) else None),
     ).fetchone()
@@ -46,15 +46,45 @@ def interrupted(db: sqlite3.Connection) -> tuple[JobSpec, ...]:
     return tuple(msgspec.json.decode(spec, type=JobSpec) for (spec,) in rows)
 
 
-def output_position(db: sqlite3.Connection, job: int) -> tuple[int, int]:
-    """Return the last result in the output file and how long the file is then; -1 when it was never written."""
-    seq, size = db.execute("SELECT output_seq, output_bytes FROM jobs WHERE id = ?", (job,)).fetchone()
-    return seq, size
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far an output file came."""
+
+    path: str = ""
+    """Empty when there is none."""
+    seq: int = 0
+    """The last result in it."""
+    size: int = 0
+    """How many bytes it has then."""
+    stale: bool = False
+    """Whether what it should hold has changed since."""
 
 
-def claim_output(db: sqlite3.Connection, job: int) -> None:
-    """Write that the output file is this job's from now on, before the first line goes there."""
-    db.execute("UPDATE jobs SET output_seq = 0, output_bytes = 0 WHERE id = ?", (job,))
+def output_place(db: sqlite3.Connection, job: int, path: str) -> Place:
+    """Return how far the output came that this job wrote last; raises OutputError when `path` is another job's."""
+    _refuse_taken(db, job, path)
+    query = "SELECT output_path, output_seq, output_bytes, output_stale FROM jobs WHERE id = ?"
+    found, seq, size, stale = db.execute(query, (job,)).fetchone()
+    return Place(found, seq, size, bool(stale))
+
+
+def claim_output(db: sqlite3.Connection, job: int, place: Place) -> None:
+    """Write which output file is this job's from now on, and where it goes on; no file leaves the last one claimed.
+
+    Raises OutputError when another job was quicker.
+    """
+    _refuse_taken(db, job, place.path)
+    if place.path:
+        db.execute(
+            "UPDATE jobs SET output_path = ?, output_seq = ?, output_bytes = ?, output_stale = ? WHERE id = ?",
+            (place.path, place.seq, place.size, place.stale, job),
+        )
+
+
+def _refuse_taken(db: sqlite3.Connection, job: int, path: str) -> None:
+    query = "SELECT name FROM jobs WHERE output_path = ? AND id <> ?"
+    if path and (other := db.execute(query, (path, job)).fetchone()):
+        raise OutputError(f"{path}: is the output of job {other[0]}; choose another output")
 
 
 def save_dials(writer: Writer, job: int, dials: Resolved, live: Collection[str]) -> None:
@@ -104,12 +134,13 @@ class Log:
         )
 
     def sample(self, sample: Sample) -> None:
-        """Write what one span of time brought, and add it to the time the job ran."""
+        """Write what one span of time brought, and add it to the time the job ran unless it was paused."""
         self._writer.do(
             "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (self._job, *_sample_values(sample)),
         )
-        self._writer.do("UPDATE jobs SET active_s = active_s + ? WHERE id = ?", (sample.span_s, self._job))
+        if sample.target:
+            self._writer.do("UPDATE jobs SET active_s = active_s + ? WHERE id = ?", (sample.span_s, self._job))
 
     def lane(self, lane: LaneState) -> None:
         """Write how a lane stands."""

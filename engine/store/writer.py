@@ -52,6 +52,7 @@ class Writer:
         except BaseException:
             self._thread.shutdown(wait=False)
             raise
+        self._file = _identity(self.path)
         self._group_task = asyncio.create_task(self._commit_groups(), name="batchtop-writer")
         return self
 
@@ -64,6 +65,14 @@ class Writer:
         finally:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
             self._thread.shutdown(wait=False)
+
+    def check_file(self) -> None:
+        """Raise WorkspaceLostError once the file is gone or another has taken its place: nothing is kept any more."""
+        if _identity(self.path) != self._file:
+            self.failure = self.failure or WorkspaceLostError(
+                f"{self.path}: was removed or replaced while the engine ran; what it did since is in no workspace"
+            )
+            raise self.failure
 
     @property
     def backlog(self) -> int:
@@ -175,3 +184,11 @@ class Writer:
 
 def _nothing(_: sqlite3.Connection) -> None:
     """Commit the group and no more."""
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino

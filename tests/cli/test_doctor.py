@@ -54,8 +54,21 @@ async def test_a_wrong_key_is_4(shell: Shell, provider: Simulator) -> None:
 
 async def test_a_missing_key_is_4(shell: Shell, provider: Simulator) -> None:
     shell.job(provider.base_url, rows=2, keys='"MY_KEY"')
-    await told(shell, 4, "MY_KEY is not set")
+    for env in ({}, {"MY_KEY": ""}, {"MY_KEY": " \t"}):
+        await told(shell, 4, "MY_KEY is not set", env=env)
     assert provider.arrivals == []
+
+
+async def test_of_two_keys_it_tells_which_one_was_checked(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(keys=(KEY,))
+    shell.job(provider.base_url, rows=2, keys='"FIRST", "SECOND"')
+    for env, line in (
+        ({"FIRST": KEY, "SECOND": "wrong"}, "FIRST is set and is the one checked, not SECOND"),
+        ({"FIRST": "  ", "SECOND": f"{KEY}\n"}, "SECOND is set and is the one checked, not FIRST"),
+    ):
+        ended = await shell.run("doctor", "job.toml", env=env)
+        assert (ended.code, ended.err) == (0, "")
+        assert line in ended.out
 
 
 async def test_an_unknown_model_is_4(shell: Shell, provider: Simulator) -> None:

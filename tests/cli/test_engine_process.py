@@ -211,6 +211,9 @@ REFUSED = {
     "set job concurrency": "'concurrency' is not of the form key=value",
     "set job preset=agressive": "did you mean 'aggressive'?",
     "set job cost=5": "task.price_in",
+    "set job preset=aggressive cost=5": "task.price_in",
+    "set job preset=aggressive cots=5": "did you mean 'cost'?",
+    "set job preset=balanced preset=aggressive": "one preset at a time",
 }
 
 

@@ -1,6 +1,7 @@
 """A headless run: every id once, data on standard output, all else on standard error."""
 
 import json
+import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from batchtop.engine.simulator import Behaviour, Simulator
 
-from .shell import CHAT, EMBEDDINGS, PROGRAM, Shell, once
+from .shell import CHAT, EMBEDDINGS, PROGRAM, Shell, once, until
 
 
 @pytest.mark.parametrize("source", ["in.jsonl", "in.csv"])
@@ -66,6 +67,26 @@ async def test_output_dash_in_the_job_file_pipes_too(shell: Shell, provider: Sim
     shell.job(provider.base_url, rows=20, output='path = "-"')
     ended = await shell.run("run", "job.toml")
     assert Counter(json.loads(line)["id"] for line in ended.out.splitlines()) == once(20)
+
+
+async def test_of_rows_that_changed_only_the_new_answers_are_piped(shell: Shell, provider: Simulator) -> None:
+    rows = 20_000
+    provider.behaviour = Behaviour(latency_ms=20)
+    shell.job(provider.base_url, rows=rows, task=EMBEDDINGS, settings="batch_size = 100\nconcurrency = 4", output="")
+    first = shell.start("run", "job.toml", "--no-ui")
+    await until(lambda: len(provider.arrivals) > 20)
+    first.signal(signal.SIGINT)
+    await first.end()
+    done = len(shell.stored_ids())
+    assert done >= 2_000
+    shell.write("in.jsonl", "".join(f'{{"id": {n}, "text": "changed {n}"}}\n' for n in range(1, rows + 1)))
+    before = len(provider.arrivals)
+    second = shell.start("run", "job.toml", "-o", "-")
+    await until(lambda: len(provider.arrivals) > before + 30)
+    second.signal(signal.SIGINT)
+    ids = Counter(json.loads(line)["id"] for line in (await second.end()).out.splitlines())
+    assert len(ids) > done
+    assert ids == shell.stored_ids()
 
 
 async def test_a_reader_that_leaves_stops_the_job_without_a_traceback(shell: Shell, provider: Simulator) -> None:

@@ -62,6 +62,20 @@ async def test_leaving_the_dashboard_leaves_the_job_and_attach_returns(shell: Sh
     assert len(shell.ids()) == sent
 
 
+async def test_who_leaves_by_draining_does_not_wait_for_it(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(latency_ms=1_000)
+    shell.job(provider.base_url, name="reviews", rows=500, settings="batch_size = 1\nconcurrency = 2")
+    with Terminal(shell, "run", "reviews.toml") as terminal:
+        await terminal.shows("reviews")
+        await until(lambda: len(provider.arrivals) > 3)
+        terminal.type("q")
+        await terminal.shows("leave running")
+        terminal.type("d")
+        assert await terminal.end() == 130
+        assert "reviews drains; `batchtop attach reviews` shows it" in terminal.text
+    await until(lambda: shell.state("reviews") == "drained")
+
+
 async def test_a_bar_where_only_standard_error_is_a_terminal(shell: Shell, provider: Simulator) -> None:
     provider.behaviour = Behaviour(latency_ms=30)
     shell.job(provider.base_url, rows=200)

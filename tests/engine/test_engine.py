@@ -75,7 +75,8 @@ class Desk:
         good = sorted(set(range(count)) - set(failed))
         assert sorted(line["id"] for line in lines_of(self.output)) == good
         assert sorted(line["id"] for line in lines_of(self.failures)) == sorted(failed)
-        assert rows_of(self.workspace, "SELECT count(*), count(DISTINCT item) FROM results") == [(count, count)]
+        held = "FROM results JOIN items ON row = item AND items.digest = results.digest WHERE status <> 'removed'"
+        assert rows_of(self.workspace, f"SELECT count(*), count(DISTINCT item) {held}") == [(count, count)]
         job = self.snapshot().job
         assert (job.total, job.done, job.failed, job.left) == (count, len(good), len(failed), 0)
 
@@ -152,6 +153,39 @@ class TestRunning:
         assert (await desk.run(desk.job(task=chat(prompt="Judge {text}")))).exit_code == 0
         desk.check(100)
         assert len(desk.provider.asked) == 201
+
+    async def test_what_was_answered_once_is_not_paid_twice(self, desk: Desk):
+        await desk.run()
+        lines = sorted(desk.output.read_text().splitlines())
+        other = desk.job(task=chat(prompt="Judge {text}"))
+        for count, spec in ((100, other), (1, desk.job()), (1, other), (100, other), (100, desk.job())):
+            desk.rows(count)
+            assert (await desk.run(spec)).exit_code == 0
+            desk.check(count)
+            assert len(desk.provider.asked) == 200
+        assert sorted(desk.output.read_text().splitlines()) == lines
+
+    async def test_a_run_without_the_output_file_leaves_it_this_jobs(self, desk: Desk):
+        await desk.run()
+        desk.rows(101)
+        before = desk.output.read_bytes()
+        assert (await desk.run(desk.job(output=OutputSpec()))).exit_code == 0
+        assert desk.output.read_bytes() == before
+        desk.rows(102)
+        assert (await desk.run()).exit_code == 0
+        assert desk.output.read_bytes().startswith(before)
+        desk.check(102)
+
+    async def test_two_jobs_never_write_one_output(self, desk: Desk):
+        desk.provider.gate.clear()
+        async with desk.engine() as engine:
+            await engine.submit(desk.job())
+            await until(lambda: desk.provider.in_flight)
+            end = await engine.run(desk.job(name="other", output=OutputSpec(str(desk.output))))
+            assert (end.exit_code, end.reason) == (2, f"{desk.output}: is the output of job job; choose another output")
+            desk.provider.gate.set()
+            assert (await engine.wait("job")).exit_code == 0
+        desk.check(100)
 
     async def test_jobs_share_an_engine_and_none_takes_another_down(self, desk: Desk, tmp_path: Path):
         twice = write_rows(tmp_path / "twice.jsonl", [*numbered(3000), {"id": 7, "text": "again"}])

@@ -57,7 +57,7 @@ def test_breaker_opens_at_the_fifth_failure_in_a_row() -> None:
 def test_breaker_gives_up_a_server_that_was_well_after_a_minute() -> None:
     breaker = Breaker()
     breaker.answered()
-    assert open_times(breaker) == [0.5, 1.5, 3.5, 7.5, 15.5, 30.5, 45.5, 60]
+    assert open_times(breaker) == [0.5, 1.5, 3.5, *(each + 2.5 for each in range(5, 60, 5)), 60]
     assert breaker.verdict == "no request has gone well for 60 s; last error: no route to host"
 
 
@@ -67,6 +67,15 @@ def test_breaker_gives_up_a_server_that_never_answered_after_10_s() -> None:
 
 def test_breaker_gives_up_when_its_canary_takes_longer() -> None:
     assert open_times(Breaker(), canary_s=60.0) == [0.5]
+
+
+def test_breaker_gives_up_a_server_that_was_well_after_ten_canaries_at_the_least() -> None:
+    breaker = Breaker()
+    breaker.answered()
+    times = open_times(breaker, canary_s=20.0)
+    assert len(times) == 10
+    assert times[:5] == [0.5, 21.5, 43.5, 67.5, 92.5]
+    assert breaker.verdict == "no request has gone well for 237 s; last error: no route to host"
 
 
 def test_canary_closes_the_breaker_and_the_back_off_starts_anew() -> None:
@@ -147,7 +156,7 @@ def test_one_canary_after_a_cooldown_and_only_its_own_answer_counts() -> None:
     assert standing.hold(12.1) is None
 
 
-def test_failures_under_an_open_breaker_use_up_no_attempts() -> None:
+def test_under_an_open_breaker_failures_use_up_no_attempts_for_a_while() -> None:
     standing = proven()
     rounds = [standing.trial.enter() for _ in range(8)]
     counts = [standing.end(1.0, number, Outcome.TIMEOUT, message="timed out") for number in rounds]
@@ -158,6 +167,9 @@ def test_failures_under_an_open_breaker_use_up_no_attempts() -> None:
     assert standing.hold(1.6) == ("breaker", pytest.approx(2.6))
     assert standing.describe(1.6)[0] == "broken"
     assert "refused" in standing.describe(1.6)[1]
+    slow, canary = standing.trial.round - 1, standing.trial.enter()
+    assert standing.end(17.1, slow, Outcome.TIMEOUT) is False
+    assert standing.end(17.1, canary, Outcome.TIMEOUT) is True
 
 
 @pytest.mark.parametrize(
@@ -169,14 +181,55 @@ def test_failures_under_an_open_breaker_use_up_no_attempts() -> None:
         (Outcome.TIMEOUT, True),
         (Outcome.CONNECTION, True),
         (Outcome.RATE_LIMITED, False),
-        (Outcome.AUTH, False),
-        (Outcome.QUOTA_EXHAUSTED, False),
+        (Outcome.AUTH, True),
+        (Outcome.QUOTA_EXHAUSTED, True),
         (Outcome.CANCELLED, False),
     ],
 )
 def test_which_ends_use_up_an_attempt(outcome: Outcome, *, counts: bool) -> None:
     standing = proven()
     assert standing.end(1.0, standing.trial.enter(), outcome) is counts
+
+
+@pytest.mark.parametrize("outcome", [Outcome.AUTH, Outcome.QUOTA_EXHAUSTED])
+def test_a_refusal_uses_up_no_attempt_while_nothing_has_gone_well(outcome: Outcome) -> None:
+    standing = Standing()
+    assert standing.end(1.0, standing.trial.enter(), Outcome.BAD_ITEM) is True
+    assert standing.end(1.1, standing.trial.enter(), outcome) is False
+    standing.end(1.2, standing.trial.enter(), Outcome.OK)
+    assert [standing.end(1.3, standing.trial.enter(), outcome) for _ in range(4)] == [True, True, False, False]
+
+
+def test_where_nothing_ever_went_well_no_failure_under_an_open_breaker_uses_up_an_attempt() -> None:
+    standing = Standing()
+    for _ in range(5):
+        standing.end(1.0, standing.trial.enter(), Outcome.OVERLOADED)
+    assert [standing.end(now, standing.trial.enter(), Outcome.OVERLOADED) for now in (1.5, 2.5, 9.5, 30.0)] == [
+        False
+    ] * 4
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "first_to_count", "waited_s"), [(None, 7, 63), (1.0, 61, 60), (0.0, 7, 62), (20.0, 7, 120)]
+)
+def test_a_429_uses_up_an_attempt_once_a_minute_was_waited_and_the_longest_back_off_has_come(
+    wait_s: float | None, first_to_count: int, waited_s: float
+) -> None:
+    standing, now, number = proven(), 100.0, 1
+    slow = standing.trial.enter()
+    while not standing.end(now, standing.trial.enter(), Outcome.RATE_LIMITED, wait_s=wait_s):
+        now, number = standing.cooldown.until, number + 1
+    assert (number, now - 100) == (first_to_count, pytest.approx(waited_s, abs=0.1))
+    assert standing.end(now, slow, Outcome.RATE_LIMITED) is False
+    standing.end(now, standing.trial.enter(), Outcome.OK)
+    assert standing.end(now, standing.trial.enter(), Outcome.RATE_LIMITED) is False
+
+
+def test_a_429_uses_up_no_attempt_while_nothing_has_gone_well() -> None:
+    standing, now = Standing(), 0.0
+    for _ in range(20):
+        assert standing.end(now, standing.trial.enter(), Outcome.RATE_LIMITED) is False
+        now = standing.cooldown.until
 
 
 def test_an_overload_that_says_how_long_is_waited_for() -> None:

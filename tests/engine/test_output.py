@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from batchtop.engine.output import OutputFiles
 from batchtop.engine.settle import Settled
 from batchtop.engine.store import record
 from batchtop.engine.store.migrations import connect
+from batchtop.engine.store.record import Place
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,11 +42,9 @@ class Disk:
         files = OutputFiles(str(self.output), str(self.failures))
         with ExitStack() as stack:
             stack.callback(files.close)
-            if record.output_position(self.db, JOB)[1] < 0:
-                files.claim()
-                record.claim_output(self.db, JOB)
-            seq, size = record.output_position(self.db, JOB)
-            files.open(self.path, JOB, seq=seq, size=size)
+            start = files.start(self.path, JOB, record.output_place(self.db, JOB, files.place))
+            record.claim_output(self.db, JOB, start)
+            files.open(self.path, JOB, start)
             stack.pop_all()
         if position_kept:
             self.keep_position(files)
@@ -52,7 +52,23 @@ class Disk:
 
     def keep_position(self, files: OutputFiles) -> None:
         if position := files.position():
-            self.db.execute("UPDATE jobs SET output_seq = ?, output_bytes = ?", position)
+            self.db.execute("UPDATE jobs SET output_seq = ?, output_bytes = ? WHERE id = 1", position)
+
+    def rows(self, count: int) -> None:
+        """Store so many items, failed ones with a long message."""
+        every = range(1, count + 1)
+        self.db.execute("BEGIN")
+        self.db.executemany(
+            "INSERT INTO items (row, job, line, key, digest, payload, load, status)"
+            " VALUES (?1, 1, ?1, CAST(?1 AS TEXT), x'', x'7b7d', 1, 'failed')",
+            ((row,) for row in every),
+        )
+        self.db.executemany(
+            "INSERT INTO results (job, item, digest, outcome, message, attempts, latency_ms, at)"
+            " VALUES (1, ?, x'', 'bad_item', ?, 1, 1, 1)",
+            ((row, "x" * 500) for row in every),
+        )
+        self.db.execute("COMMIT")
 
     def commit(self, outcomes: Iterable[Outcome]) -> tuple[list[Settled], int]:
         """Store so many results; the next row's number is each one's id."""
@@ -65,8 +81,8 @@ class Disk:
             )
             ok = each.answer.outcome is Outcome.OK
             self.db.execute(
-                "INSERT INTO results (job, item, outcome, output, message, attempts, latency_ms, at)"
-                " VALUES (1, ?, ?, ?, ?, 1, 1, 1)",
+                "INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at)"
+                " VALUES (1, ?, x'', ?, ?, ?, 1, 1, 1)",
                 (each.item.row, each.answer.outcome, each.answer.output if ok else None, each.answer.message),
             )
             self.ends.append(each.answer.outcome)
@@ -127,9 +143,10 @@ def test_after_a_crash_at_any_moment_every_result_is_there_once(groups, kept, lo
                 if kept[number]:
                     disk.keep_position(files)
             files.close()
-            whole, known = disk.output.read_bytes(), record.output_position(disk.db, JOB)[1]
+            whole, known = disk.output.read_bytes(), record.output_place(disk.db, JOB, "").size
             torn = data.draw(st.integers(0, len(whole)))
-            litter = data.draw(st.sampled_from([b"", b"\0\0\0", b'{"id":9'])) if torn >= known else b""
+            told_by = known or whole.find(b"\n") + 1
+            litter = data.draw(st.sampled_from([b"", b"\0\0\0", b'{"id":9'])) if torn >= told_by > 0 else b""
             disk.output.write_bytes(whole[:torn] + litter)
             disk.check()
             again = disk.opened()
@@ -168,13 +185,112 @@ def test_a_crash_while_earlier_results_go_to_a_new_file_leaves_a_file_that_can_g
     disk.check()
 
 
-@pytest.mark.parametrize("which", ["output", "failures"])
-def test_a_file_that_holds_something_else_is_refused_and_kept(disk: Disk, which: str):
-    path: Path = getattr(disk, which)
-    path.write_text("my notes\n")
+FOREIGN = (
+    "my notes\n",
+    '{"id":1,"text":"a row of an input"}\n',
+    '{"id":1,"status":"failed"}\n',
+    '{"id":1,"status":"failed","error":"none","attempts":1}\n',
+    '{"id":1,"status":"fai',
+    "{",
+)
+
+
+def refused(disk: Disk, path: Path) -> None:
+    before = disk.output.read_bytes() if disk.output.exists() else b"", path.read_bytes()
     with pytest.raises(OutputError, match=rf"{path}: holds something this job did not write; move it away"):
         disk.opened()
-    assert path.read_text() == "my notes\n"
+    assert (disk.output.read_bytes() if disk.output.exists() else b"", path.read_bytes()) == before
+
+
+@pytest.mark.parametrize("text", [*FOREIGN, '{"id":1,"status":"ok","output":"yes"}\n'])
+@pytest.mark.parametrize("which", ["output", "failures"])
+def test_a_file_that_holds_something_else_is_refused_and_kept(disk: Disk, which: str, text: str):
+    path: Path = getattr(disk, which)
+    path.write_text(text)
+    refused(disk, path)
+
+
+@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize("text", [*FOREIGN[:5], FOREIGN[1] * 20, "\0" * 500])
+def test_a_claimed_file_is_written_over_no_more_when_somebody_else_wrote_there(disk: Disk, text: str, *, stale: bool):
+    disk.opened().close()
+    disk.output.write_text(text)
+    refused(disk, disk.output)
+    disk.output.unlink()
+    files = disk.opened()
+    files.append(*disk.commit([OK, BAD, OK, OK, BAD]))
+    disk.keep_position(files)
+    files.close()
+    disk.db.execute("UPDATE jobs SET output_stale = ?", (stale,))
+    ours = disk.output.read_bytes()
+    disk.output.write_text(text)
+    refused(disk, disk.output)
+    disk.output.write_bytes(ours + b"what came later")
+    disk.check()
+
+
+def test_a_file_that_is_to_be_written_anew_stays_this_jobs_until_it_is(disk: Disk):
+    """Though a crash on the way leaves any part of it, and it grows longer than it was."""
+    disk.opened().close()
+    files = disk.opened()
+    files.append(*disk.commit([OK, OK]))
+    disk.keep_position(files)
+    files.close()
+    disk.commit([OK, OK, OK])
+    disk.db.execute("UPDATE items SET status = 'removed' WHERE row = 1")
+    disk.db.execute("UPDATE jobs SET output_stale = 1")
+    disk.opened(position_kept=False).close()
+    whole = disk.output.read_bytes()
+    assert [line["id"] for line in lines_of(disk.output)] == [2, 3, 4, 5]
+    for length in range(len(whole)):
+        disk.output.write_bytes(whole[:length])
+        disk.opened(position_kept=False).close()
+        assert disk.output.read_bytes() == whole
+
+
+def test_a_file_whose_every_line_went_is_still_this_jobs(disk: Disk):
+    files = disk.opened()
+    files.append(*disk.commit([OK, OK]))
+    files.close()
+    disk.db.execute("UPDATE items SET digest = x'02'")
+    disk.db.execute("UPDATE jobs SET output_stale = 1")
+    disk.opened().close()
+    assert disk.output.read_bytes() == b""
+
+
+def test_an_answer_that_never_came_to_the_file_says_nothing_of_how_it_ends(disk: Disk):
+    files = disk.opened()
+    files.append(*disk.commit([OK]))
+    disk.keep_position(files)
+    disk.commit([OK])
+    disk.db.execute("UPDATE items SET digest = x'02' WHERE row = 2")
+    files.append(*disk.commit([BAD]))
+    disk.keep_position(files)
+    files.close()
+    disk.opened().close()
+    assert [line["id"] for line in lines_of(disk.output)] == [1]
+
+
+def test_the_output_of_another_job_is_refused_by_whatever_name(disk: Disk, tmp_path: Path):
+    disk.opened().close()
+    disk.db.execute("INSERT INTO jobs (id, name, spec, state, created_at) VALUES (2, 'other', '{}', 'running', 0)")
+    alias = tmp_path / "alias.jsonl"
+    alias.symlink_to(disk.output)
+    place = OutputFiles(str(alias), "").place
+    for ask in (lambda: record.output_place(disk.db, 2, place), lambda: record.claim_output(disk.db, 2, Place(place))):
+        with pytest.raises(OutputError, match=rf"{disk.output}: is the output of job job; choose another output"):
+            ask()
+
+
+def test_catching_up_takes_the_same_memory_however_many_lines_there_are(disk: Disk):
+    disk.rows(20_000)
+    tracemalloc.start()
+    try:
+        disk.opened().close()
+        assert tracemalloc.get_traced_memory()[1] < 5e6 < disk.failures.stat().st_size
+    finally:
+        tracemalloc.stop()
+    assert [line["id"] for line in lines_of(disk.failures)] == list(range(1, 20_001))
 
 
 def test_an_empty_file_is_nobodys(disk: Disk):
@@ -216,7 +332,7 @@ def test_what_is_no_regular_file_needs_no_syncing(disk: Disk):
 
 def test_without_files_nothing_is_written(disk: Disk, tmp_path: Path):
     files = OutputFiles("", "")
-    files.open(disk.path, JOB, seq=0, size=-1)
+    files.open(disk.path, JOB, files.start(disk.path, JOB, Place()))
     files.append(*disk.commit([OK, BAD]))
     assert files.position() is None
     files.close()
@@ -225,7 +341,7 @@ def test_without_files_nothing_is_written(disk: Disk, tmp_path: Path):
 
 def test_standard_output_gets_the_lines_and_keeps_no_position(disk: Disk, capfdbinary: pytest.CaptureFixture[bytes]):
     files = OutputFiles("-", "")
-    files.open(disk.path, JOB, seq=0, size=-1)
+    files.open(disk.path, JOB, files.start(disk.path, JOB, Place()))
     files.append(*disk.commit([OK]))
     assert files.position() is None
     files.close()

@@ -1,20 +1,23 @@
 """The input in the workspace: loaded once, compared when it changes, and paged back in its order."""
 
+import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 from batchtop.engine.errors import InputError
 from batchtop.engine.loading import load
-from batchtop.engine.outcome import TRANSIENT, Outcome
+from batchtop.engine.outcome import RETRIED_BY_RERUN, Outcome
 from batchtop.engine.store import items
 from batchtop.engine.store.items import CHUNK_ROWS, Loaded, Pages
+from batchtop.engine.store.reader import Reader
 from batchtop.engine.store.writer import Writer
 
 from .workshop import chat, finish, job_of, numbered, registered, rows_of, settled, write_rows
 
-TOTALS = "SELECT total, done, failed, output_seq, output_bytes FROM jobs"
+TOTALS = "SELECT total, done, failed FROM jobs"
 
 
 class Desk:
@@ -35,9 +38,23 @@ class Desk:
 
     async def finish(self, **outcomes: Outcome) -> None:
         """End the items of these keys, `k7=Outcome.OK`."""
-        rows = dict(rows_of(self.writer.path, "SELECT key, row FROM items"))
-        finish(self.writer, self.job, *(settled(rows[key[1:]], outcome) for key, outcome in outcomes.items()))
+        rows = {key: facts for key, *facts in rows_of(self.writer.path, "SELECT key, row, digest FROM items")}
+        wanted = ((*rows[key[1:]], outcome) for key, outcome in outcomes.items())
+        finish(self.writer, self.job, *(settled(row, outcome, digest=digest) for row, digest, outcome in wanted))
         await self.writer.flush()
+
+    def held(self) -> list[int]:
+        """The ids that the output holds by right."""
+        with Reader(self.writer.path) as reader:
+            return [json.loads(line)["id"] for _, line in reader.output_lines(self.job)]
+
+    @property
+    def stale(self) -> bool:
+        """Whether the output is to be written anew; asked once a change, as a run then does it."""
+        ((stale,),) = rows_of(self.writer.path, "SELECT output_stale FROM jobs")
+        with closing(sqlite3.connect(self.writer.path)) as db, db:
+            db.execute("UPDATE jobs SET output_stale = 0")
+        return bool(stale)
 
     def statuses(self) -> dict[str, str]:
         return dict(rows_of(self.writer.path, "SELECT key, status FROM items ORDER BY line"))
@@ -55,7 +72,7 @@ def row(number: int, text: str = "the same") -> dict[str, object]:
 async def test_a_load_brings_every_row_and_a_second_one_brings_nothing(desk: Desk):
     assert await desk.load(*numbered(CHUNK_ROWS + 5)) == Loaded(CHUNK_ROWS + 5, CHUNK_ROWS + 5)
     assert await desk.load() is None
-    assert rows_of(desk.writer.path, TOTALS) == [(CHUNK_ROWS + 5, 0, 0, 0, -1)]
+    assert rows_of(desk.writer.path, TOTALS) == [(CHUNK_ROWS + 5, 0, 0)]
     async with Pages(desk.writer.path, desk.job) as pages:
         loaded = [item for _ in range(3) for item in await pages.next(1000)]
         assert await pages.next(1000) == []
@@ -76,16 +93,63 @@ async def test_changed_rows_are_done_again_alone(desk: Desk):
         "7": "pending",
         "5": "removed",
     }
-    assert rows_of(desk.writer.path, "SELECT item FROM results ORDER BY item") == [(1,), (3,)]
-    assert rows_of(desk.writer.path, TOTALS)[0][:3] == (6, 1, 1)
+    assert desk.held() == [1]
+    assert rows_of(desk.writer.path, "SELECT item FROM results WHERE outcome <> 'ok'") == [(3,)]
+    assert rows_of(desk.writer.path, TOTALS) == [(6, 1, 1)]
 
 
-async def test_a_row_that_was_away_is_new_when_it_is_back(desk: Desk):
-    await desk.load(row(1), row(2))
+async def test_a_row_that_was_away_is_done_when_it_is_back_and_tried_again_when_it_had_failed(desk: Desk):
+    await desk.load(row(1), row(2), row(3), row(4))
+    await desk.finish(k1=Outcome.OK, k2=Outcome.OK, k3=Outcome.BAD_ITEM)
+    assert await desk.load(row(1)) == Loaded(1, 0, 0, 3)
+    assert desk.held() == [1]
+    assert await desk.load(row(1), row(2), row(3), row(4)) == Loaded(4, 2)
+    assert desk.statuses() == {"1": "done", "2": "done", "3": "pending", "4": "pending"}
+    assert desk.held() == [1, 2]
+    assert rows_of(desk.writer.path, TOTALS) == [(4, 2, 0)]
+
+
+async def test_what_was_answered_before_is_not_asked_again_when_it_is_as_it_was(desk: Desk):
+    """Each content an item ever had keeps its answer, and the output holds that of the content it has."""
+    first, second = desk.spec, msgspec.structs.replace(desk.spec, task=chat(prompt="Other: {text}"))
+    await desk.load(row(1), row(2), row(3))
     await desk.finish(k1=Outcome.OK, k2=Outcome.OK)
-    assert await desk.load(row(1)) == Loaded(1, 0, 0, 1)
-    assert await desk.load(row(1), row(2)) == Loaded(2, 1)
-    assert desk.statuses() == {"1": "done", "2": "pending"}
+    desk.spec = second
+    assert await desk.load() == Loaded(3, 3, 2)
+    assert desk.held() == []
+    await desk.finish(k1=Outcome.OK, k3=Outcome.OK)
+    desk.spec = first
+    assert await desk.load() == Loaded(3, 1, 2)
+    assert desk.held() == [1, 2]
+    await desk.finish(k3=Outcome.OVERLOADED)
+    assert await desk.writer.run(lambda db: items.retry_transient(db, desk.job)) == 1
+    desk.spec = second
+    assert await desk.load() == Loaded(3, 1, 2), "the answer of row 3 outlived its failure under the other prompt"
+    assert desk.held() == [1, 3]
+    assert rows_of(desk.writer.path, TOTALS) == [(3, 2, 0)]
+
+
+async def test_the_output_is_written_anew_when_what_it_should_hold_has_changed(desk: Desk):
+    rows = [row(1), row(2), row(3), row(4)]
+    await desk.load(*rows[:3])
+    await desk.finish(k1=Outcome.OK, k2=Outcome.BAD_ITEM)
+    assert not desk.stale
+    for changed, stale in (
+        ([row(1), row(2, "new"), row(3, "new"), row(4)], False),  # nothing it holds
+        ([row(4), row(1)], False),
+        ([row(1, "new"), row(4)], True),
+        ([row(1, "newer"), row(4)], False),
+        ([row(1), row(4)], True),
+        ([row(4)], True),
+        ([row(2)], False),
+        ([row(1), row(2)], True),
+    ):
+        await desk.load(*changed)
+        assert desk.stale is stale, changed
+    await desk.finish(k2=Outcome.OK)
+    for changed in ([row(1)], [row(2)]):  # as many as before, but others
+        await desk.load(*changed)
+        assert desk.stale
 
 
 async def test_the_order_of_the_rows_changes_nothing(desk: Desk):
@@ -130,17 +194,7 @@ async def test_a_load_that_was_broken_off_is_done_again_and_loses_nothing(desk: 
     calls = iter([False, True])
     assert await load(desk.spec, desk.job, desk.writer, unwanted=lambda: next(calls)) is None
     assert await desk.load() == Loaded(CHUNK_ROWS + 2, CHUNK_ROWS, 1, 0)
-    assert rows_of(desk.writer.path, TOTALS)[0][:3] == (CHUNK_ROWS + 2, 2, 0)
-
-
-@pytest.mark.parametrize(("before", "after"), [((9, 700), (0, 0)), ((0, -1), (0, -1))])
-async def test_lines_that_are_no_longer_so_have_the_output_written_anew(desk: Desk, before, after):
-    """But a file that this job has never written stays somebody else's."""
-    await desk.load(row(1), row(2))
-    await desk.finish(k1=Outcome.OK)
-    await desk.writer.run(lambda db: db.execute("UPDATE jobs SET output_seq = ?, output_bytes = ?", before) and None)
-    await desk.load(row(1, "new"), row(2))
-    assert rows_of(desk.writer.path, TOTALS)[0][3:] == after
+    assert rows_of(desk.writer.path, TOTALS) == [(CHUNK_ROWS + 2, 2, 0)]
 
 
 async def test_what_failed_for_a_passing_cause_is_tried_again(desk: Desk):
@@ -148,10 +202,10 @@ async def test_what_failed_for_a_passing_cause_is_tried_again(desk: Desk):
     ends = list(Outcome)
     await desk.finish(**{f"k{number}": outcome for number, outcome in enumerate(ends)})
     retried = await desk.writer.run(lambda db: items.retry_transient(db, desk.job))
-    assert retried == len(TRANSIENT)
-    pending = {str(number) for number, outcome in enumerate(ends) if outcome in TRANSIENT} | {str(len(ends))}
+    assert retried == len(RETRIED_BY_RERUN)
+    pending = {str(number) for number, outcome in enumerate(ends) if outcome in RETRIED_BY_RERUN} | {str(len(ends))}
     assert {key for key, status in desk.statuses().items() if status == "pending"} == pending
-    assert rows_of(desk.writer.path, TOTALS)[0][:3] == (len(ends) + 1, 1, len(ends) - 1 - len(TRANSIENT))
+    assert rows_of(desk.writer.path, TOTALS) == [(len(ends) + 1, 1, len(ends) - 1 - len(RETRIED_BY_RERUN))]
 
 
 async def test_pages_hold_what_is_pending_of_their_job_alone(desk: Desk, tmp_path: Path):

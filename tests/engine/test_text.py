@@ -1,9 +1,10 @@
 """Text from outside never moves the cursor, floods the screen or shows a key."""
 
+import sys
 import unicodedata
 
 import pytest
-from batchtop.engine.text import clean, looks_like_key, redact
+from batchtop.engine.text import clean, looks_like_key, redact, safe
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,9 @@ from hypothesis import strategies as st
         ("\x1b(Bcharset \x1bcreset", "charset reset"),
         ("a\x00b\x07c\x7fd", "abcd"),
         ("abc\u202etxt.exe", "abctxt.exe"),
+        ("zero\u200b\u2060\ufeffwidth", "zerowidth"),
+        ("soft\u00adhyphen \U000e0041tag", "softhyphen tag"),
+        ("\U0001f469\u200d\U0001f4bb at work", "\U0001f469\U0001f4bb at work"),
         ("lone \ud800 surrogate", "lone surrogate"),
         ("", ""),
     ],
@@ -39,7 +43,7 @@ def test_clean_caps_with_an_ellipsis():
 def test_clean_is_one_encodable_line_within_its_limit(raw, limit):
     shown = clean(raw, limit)
     assert len(shown) <= limit
-    assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in shown)
+    assert not any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in shown)
     shown.encode()
 
 
@@ -57,6 +61,17 @@ def test_clean_is_one_encodable_line_within_its_limit(raw, limit):
 )
 def test_redact_hides_keys_and_secrets(raw, shown):
     assert redact(raw, ["swordfish", ""]) == shown
+
+
+def _of(*categories):
+    return [each for each in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(each) in categories]
+
+
+def test_nothing_unseen_stays_or_breaks_up_a_key():
+    assert clean("".join(_of("Cf", "Cs")), limit=10_000) == ""
+    for each in [*_of("Cf"), "\ufe0f", "\u034f", "\u3164"]:
+        broken_up = f"got sk-{each}abcd{each}EFGH{each}1234 or sword{each}fish"
+        assert safe(broken_up, ["swordfish"]) == "got *** or ***", hex(ord(each))
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "SK_TEST", "MY_KEY_2", "hf_token"])

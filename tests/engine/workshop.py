@@ -54,10 +54,12 @@ async def registered(writer: Writer, spec: JobSpec) -> int:
     return row.id
 
 
-def settled(row: int, outcome: Outcome = Outcome.OK, *, output: bytes = b'"yes"', attempts: int = 1) -> Settled:
+def settled(
+    row: int, outcome: Outcome = Outcome.OK, *, output: bytes = b'"yes"', attempts: int = 1, digest: bytes = b""
+) -> Settled:
     ok = outcome is Outcome.OK
     answer = Answer(outcome, output if ok else b"", "" if ok else f"it was {outcome}")
-    return Settled(Item(row, str(row), {}), answer, attempts, 12.5, 1_760_000_000.0)
+    return Settled(Item(row, str(row), {}, digest), answer, attempts, 12.5, 1_760_000_000.0)
 
 
 def finish(writer: Writer, job: int, *results: Settled) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from batchtop.tui.app import Dashboard
 from batchtop.tui.exit import Exit
 from batchtop.tui.screens.job import JobScreen
+from batchtop.tui.screens.jobs import JobsScreen
 from textual.pilot import Pilot
 
 from .fake_source import PRESETS, START, FakeSource
@@ -72,6 +73,13 @@ async def dashboard(
     app = Dashboard(source, job=job, **settings)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         driver = Driver(app, pilot, source)
-        await driver.until(lambda: source.reads or job is None)
-        await pilot.pause(0.05)
+        await driver.until(lambda: opened(app))
+        await pilot.pause()
         yield driver
+
+
+def opened(app: Dashboard) -> bool:
+    """Return whether the first screen shows what was read, or why it could not be."""
+    if isinstance(app.screen, JobScreen):
+        return app.screen.snapshot is not None or bool(app.screen.header.trouble)
+    return isinstance(app.screen, JobsScreen) and any(app.screen.title_text.lines)

@@ -21,6 +21,7 @@ from batchtop.engine.snapshot import (
     Snapshot,
 )
 from batchtop.engine.store.commands import Answered
+from batchtop.tui.source import Jobs
 
 START = 1_700_000_000.0
 
@@ -167,9 +168,10 @@ class FakeSource:
     reads: int = 0
     closed: bool = False
 
-    def jobs(self) -> tuple[JobRow, ...]:
+    def jobs(self) -> Jobs:
         self._check()
-        return (*((self.current.job,) if self.current else ()), *self.others)
+        rows = (*((self.current.job,) if self.current else ()), *self.others)
+        return Jobs(rows, self.current.engine if self.current else None)
 
     def snapshot(self, name: str) -> Snapshot | None:
         self._check()

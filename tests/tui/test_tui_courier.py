@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from batchtop.engine.errors import WorkspaceError
-from batchtop.tui.courier import Courier, Delivery, SourceThread
+from batchtop.tui.courier import ANSWER_S, Courier, Delivery, SourceThread
 
 from .fake_source import FakeSource
 
@@ -21,10 +21,11 @@ def source() -> FakeSource:
 
 
 async def delivered(source: FakeSource, *commands: tuple[str, dict[str, object]]) -> list[Delivery]:
-    courier, found = Courier(source, Line(), "reviews"), []
+    found: list[Delivery] = []
+    courier = Courier(source, Line(), "reviews", found.append)
     for verb, args in commands:
         courier.put(verb, args)
-    await courier.run(found.append)
+    await courier.done()
     return found
 
 
@@ -72,19 +73,45 @@ async def test_an_answer_that_comes_while_giving_up_counts(source: FakeSource) -
 
 
 @pytest.mark.looptime
-async def test_only_one_run_delivers_at_a_time(source: FakeSource) -> None:
+async def test_only_one_command_is_under_way_at_a_time(source: FakeSource) -> None:
     source.obey = False
-    courier, found = Courier(source, Line(), "reviews"), []
+    found: list[Delivery] = []
+    courier = Courier(source, Line(), "reviews", found.append)
     courier.put("pause", {})
-    first = asyncio.create_task(courier.run(found.append))
     await asyncio.sleep(1)
     courier.put("resume", {})
-    await courier.run(found.append)
+    await asyncio.sleep(1)
     assert len(source.sent) == 1
     source.obey = True
     source.answer_all()
-    await first
+    await courier.done()
     assert [each.verb for each in found] == ["pause", "resume"]
+
+
+@pytest.mark.looptime
+async def test_who_stops_waiting_does_not_stop_the_courier(source: FakeSource) -> None:
+    source.obey = False
+    found: list[Delivery] = []
+    courier = Courier(source, Line(), "reviews", found.append)
+    courier.put("cancel", {})
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(courier.done(), 1)
+    source.answer_all()
+    await courier.stop(ANSWER_S)
+    assert [each.verb for each in found] == ["cancel"]
+
+
+@pytest.mark.looptime
+async def test_stopping_takes_so_long_and_no_longer(source: FakeSource) -> None:
+    source.obey = False
+    courier = Courier(source, Line(), "reviews", lambda _: None)
+    for verb in ("pause", "resume", "drain"):
+        courier.put(verb, {})
+    started = asyncio.get_running_loop().time()
+    await courier.stop(ANSWER_S)
+    await asyncio.sleep(3 * ANSWER_S)
+    assert len(source.sent) <= 2
+    assert asyncio.get_running_loop().time() - started == pytest.approx(4 * ANSWER_S, abs=0.1)
 
 
 async def test_a_workspace_that_can_not_be_written_is_told(source: FakeSource) -> None:

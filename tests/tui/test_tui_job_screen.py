@@ -1,9 +1,12 @@
+import re
 from dataclasses import replace
+from threading import Event
 
 import pytest
-from batchtop.engine.errors import PresetError
-from batchtop.engine.settings import DIALS
+from batchtop.engine.errors import PresetError, StoppedError
+from batchtop.engine.settings import DIALS, Layer, resolve
 from batchtop.engine.snapshot import EngineRow, JobState
+from batchtop.tui import open_dashboard
 from batchtop.tui.exit import Exit, Left
 from batchtop.tui.screens.help import HelpScreen
 from batchtop.tui.screens.job import JobScreen
@@ -11,6 +14,7 @@ from batchtop.tui.screens.jobs import JobsScreen
 from batchtop.tui.screens.presets import PresetScreen
 from batchtop.tui.screens.question import QuestionScreen
 from batchtop.tui.tuning import ORDER
+from textual.worker import WorkerFailed
 
 from .driving import Driver, dashboard
 from .fake_source import JOB, START, FakeSource, ended, snapshot
@@ -318,3 +322,142 @@ async def test_presets_that_can_not_be_read_are_told() -> None:
     async with dashboard(presets=broken) as tui:
         await tui.press("p")
         await tui.until_shown("the folder of presets can't be read")
+
+
+async def test_a_cancel_reaches_the_engine_though_the_screen_is_left() -> None:
+    async with dashboard(FakeSource(obey=False)) as tui:
+        await tui.press("c", "right")
+        await tui.until(lambda: sent(tui))
+        await tui.press("x", "y", "escape")
+        assert isinstance(tui.app.screen, JobsScreen)
+        tui.source.obey = True
+        tui.source.answer_all()
+        await tui.until(lambda: ("cancel", {}) in sent(tui))
+
+
+async def test_the_last_steps_reach_the_engine_though_the_dashboard_is_left() -> None:
+    async with dashboard(FakeSource(obey=False)) as tui:
+        await tui.press("c", "right")
+        await tui.until(lambda: sent(tui))
+        await tui.press("right", "right", "q", "l")
+        assert tui.app.return_value == Exit(Left.RUNNING, "reviews")
+        tui.source.obey = True
+        tui.source.answer_all()
+    assert sent(tui)[1:] == [("set", {"concurrency": 40})]
+
+
+async def test_leaving_waits_for_the_answer_to_what_was_chosen_on_the_way_out() -> None:
+    async with dashboard(FakeSource(obey=False)) as tui:
+        await tui.press("D", "y")
+        await tui.until(lambda: sent(tui))
+        await tui.press("q", "x")
+        tui.source.answer_all()
+        await tui.until(lambda: ("cancel", {}) in sent(tui))
+        assert tui.app.return_value is None
+        tui.source.answer_all()
+        await tui.until(lambda: tui.app.return_value == Exit(Left.CANCELLED, "reviews", "cancel done"))
+
+
+async def test_esc_waits_while_the_engine_is_told_of_a_choice_on_the_way_out() -> None:
+    async with dashboard(FakeSource(obey=False)) as tui:
+        await tui.press("q", "d", "escape")
+        assert isinstance(tui.app.screen, JobScreen)
+        assert "telling the engine" in tui.text()
+        tui.source.answer_all()
+        await tui.until(lambda: tui.app.return_value == Exit(Left.DRAINING, "reviews", "drain done"))
+
+
+async def test_titles_keys_and_hints_follow_an_engine_that_dies_and_comes_back() -> None:
+    async with dashboard(size=(120, 36)) as tui:
+        engine = tui.source.current.engine
+        for row in (None, engine):
+            tui.source.current = replace(tui.source.current, engine=row)
+            live = row is not None
+            await tui.until(lambda live=live: live == ("drain" in tui.text().splitlines()[-1]))
+            assert ("Rate limits" in tui.text(), "Controls" in tui.text()) == (live, live)
+            assert ("Summary" in tui.text(), "Settings" in tui.text()) == (not live, not live)
+            assert ("no engine has this job" in tui.text()) != live
+            assert len(re.findall(r" now ", tui.text())) == (3 if live else 0)
+
+
+@pytest.mark.parametrize("where", ["snapshot", "send"])
+async def test_a_mistake_in_the_program_is_seen(where: str) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    async def meet_it() -> None:
+        async with dashboard() as tui:
+            setattr(tui.source, where, broken)
+            await tui.press("c", "right")
+            await tui.until(lambda: not tui.app.is_running)
+
+    with pytest.raises(WorkerFailed, match="a mistake"):
+        await meet_it()
+
+
+def test_a_dashboard_that_breaks_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(_: str) -> None:
+        raise RuntimeError("a mistake")
+
+    source = FakeSource()
+    source.snapshot = broken
+    monkeypatch.setattr("textual.constants.DRIVER", "textual.drivers.headless_driver:HeadlessDriver")
+    with pytest.raises(StoppedError, match="the dashboard broke; jobs go on"):
+        open_dashboard(source, job="reviews")
+    assert "a mistake" in capsys.readouterr().err
+
+
+async def test_a_preset_may_be_named_like_markup() -> None:
+    layers = [Layer("preset [bold]a[/bold] v[/x]", {"delay": 1.0})]
+    async with dashboard(FakeSource(snapshot(dials=resolve(layers)))) as tui:
+        assert "Controls (preset [bold]a[/bold] v[/x])" in tui.text()
+
+
+async def test_ctrl_c_asks_while_a_value_is_typed() -> None:
+    async with dashboard() as tui:
+        await tui.press("c", "enter", "ctrl+c")
+        assert isinstance(tui.app.screen, QuestionScreen)
+        await tui.press("escape", "escape")
+        assert not tui.app.screen.controls.typing
+
+
+async def test_the_largest_value_can_be_taken_as_it_opens() -> None:
+    layers = [Layer("x", {"tpm": 10_000_000_000, "concurrency": 4})]
+    async with dashboard(FakeSource(snapshot(dials=resolve(layers)))) as tui:
+        await tui.press("c", "down", "down", "down", "enter")
+        await tui.until_shown("10000000000")
+        await tui.press("enter")
+        assert "tpm is that already" in tui.text()
+
+
+async def test_presets_open_while_a_read_is_slow() -> None:
+    source, go_on, begun = FakeSource(), Event(), Event()
+    async with dashboard(source) as tui:
+        read = source.snapshot
+        source.snapshot = lambda name: (begun.set(), go_on.wait(30), read(name))[-1]
+        await tui.until(begun.is_set)
+        await tui.press("p")
+        await tui.until(lambda: isinstance(tui.app.screen, PresetScreen))
+        go_on.set()
+
+
+async def test_what_was_said_goes_with_the_next_key() -> None:
+    async with dashboard(FakeSource(ended())) as tui:
+        await tui.press("y")
+        assert "copied a summary" in tui.text()
+        await tui.press("pageup")
+        assert "copied" not in tui.text()
+
+
+async def test_an_ended_job_tells_what_its_rates_are_of() -> None:
+    async with dashboard(FakeSource(ended())) as tui:
+        assert "last 10 s" not in tui.text()
+        assert "last 4 min" in tui.line("Throughput")
+
+
+@pytest.mark.parametrize(("options", "arrow"), [({}, "↓"), ({"ascii_only": True}, "v")])
+async def test_dials_out_of_sight_are_counted(options: dict[str, bool], arrow: str) -> None:
+    async with dashboard(**options) as tui:
+        assert f"{arrow} 7 more" in tui.text()
+        await tui.press(*["down"] * (len(ORDER) - 1))
+        assert " more" not in tui.text()

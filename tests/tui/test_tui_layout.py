@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 from batchtop.engine.snapshot import JobState, LaneState, Snapshot
+from batchtop.tui.exit import Exit, Left
 from batchtop.tui.line import width
 
 from .driving import dashboard
@@ -61,6 +62,8 @@ async def test_ascii_is_ascii(size: tuple[int, int]) -> None:
         assert tui.text().replace("ï", "").isascii()
         await tui.press("question_mark")
         assert tui.text().isascii()
+        await tui.press("escape", "q")
+        assert "enter take" in tui.text()
         await tui.press("escape", "p")
         await tui.until_shown("Load a preset")
         assert tui.text().replace("ï", "").isascii()
@@ -70,6 +73,12 @@ async def test_ascii_is_ascii(size: tuple[int, int]) -> None:
 async def test_a_terminal_too_small_says_so_and_can_be_left(size: tuple[int, int]) -> None:
     async with dashboard(size=size) as tui:
         await tui.until_shown("too small")
+        await tui.press("q", "l")
+        assert tui.app.return_value == Exit(Left.RUNNING, "reviews")
+
+
+async def test_a_terminal_that_grows_shows_the_job() -> None:
+    async with dashboard(size=(20, 5)) as tui:
         await tui.pilot.resize_terminal(80, 24)
         await tui.until_shown("4,068 done")
 

@@ -1,4 +1,5 @@
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 from batchtop.engine.errors import WorkspaceError
 from batchtop.engine.store import commands
-from batchtop.tui.source import WorkspaceSource
+from batchtop.tui.source import Jobs, WorkspaceSource
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_workspace_without_jobs(path: Path) -> None:
     source = WorkspaceSource(path)
-    assert (source.jobs(), source.snapshot("reviews")) == ((), None)
+    assert (source.jobs(), source.snapshot("reviews")) == (Jobs((), None), None)
     number = source.send("reviews", "set", {"delay": 1.0})
     assert source.answer(number) is None
     assert source.withdraw(number)
@@ -27,7 +28,7 @@ def test_a_workspace_without_jobs(path: Path) -> None:
 
 def test_a_workspace_may_come_go_and_be_replaced(path: Path, tmp_path: Path) -> None:
     source = WorkspaceSource(path)
-    assert source.jobs() == ()
+    assert source.jobs() == Jobs((), None)
     away = tmp_path / "away.db"
     path.rename(away)
     with pytest.raises(WorkspaceError, match=r"batchtop\.db"):
@@ -36,8 +37,28 @@ def test_a_workspace_may_come_go_and_be_replaced(path: Path, tmp_path: Path) -> 
     with pytest.raises(WorkspaceError, match=r"batchtop\.db"):
         source.jobs()
     away.replace(path)
-    assert source.jobs() == ()
+    assert source.jobs() == Jobs((), None)
     source.close()
+
+
+@pytest.mark.parametrize("what", ["jobs", "send", "answer"])
+def test_what_the_disk_refuses_is_told_with_the_file(path: Path, what: str) -> None:
+    source = WorkspaceSource(path)
+    calls = {
+        "jobs": source.jobs,
+        "send": lambda: source.send("reviews", "pause", {}),
+        "answer": lambda: source.answer(1),
+    }
+    if what == "jobs":
+        with sqlite3.connect(path) as db:
+            db.execute("INSERT INTO engine (pid, started_at, heartbeat_at) VALUES (1, 1, 1)")
+        db.close()
+        path.with_name("batchtop.db.lock").mkdir()  # no file that could be locked
+    else:
+        path.unlink()
+        path.mkdir()
+    with pytest.raises(WorkspaceError, match=r"batchtop\.db"):
+        calls[what]()
 
 
 def test_importing_the_package_loads_no_textual() -> None:

@@ -1,27 +1,24 @@
 """All jobs of the workspace; Enter opens one."""
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from textual.app import ComposeResult
-from textual.screen import Screen
+from textual.message import Message
 
-from ...engine.snapshot import ACTIVE, JobRow
+from ...engine.snapshot import ACTIVE, JobRow, JobState
 from ...engine.text import clean
 from .. import format as say
 from ..actions import bindings
+from ..board import Board
 from ..line import BLANK, Line, line
-from ..messages import JobPicked, JobsRead, ReadFailed
-from ..widgets.jobtable import JobTable
-from ..widgets.keybar import KeyBar
+from ..messages import Delivered, JobPicked, JobsRead, ReadFailed
+from ..series import ETA_S, RECENT_S
+from ..source import Jobs
+from ..widgets.jobtable import JobTable, Pace
 from ..widgets.painted import Painted
-from ..widgets.toosmall import TooSmall
-from .polling import Poll
+from .polling import PollingScreen
 
-if TYPE_CHECKING:
-    from ..app import Dashboard
-
-_SPEED_S: Final = 10.0
 _WIDTHS: Final = [(0, "-tiny"), (60, "-narrow")]
 
 
@@ -31,34 +28,38 @@ class Speeds:
     def __init__(self) -> None:
         self._readings: deque[tuple[float, dict[int, int]]] = deque()
 
-    def read(self, at: float, jobs: tuple[JobRow, ...]) -> dict[int, float]:
-        """Take a reading, and return items a second by job id; jobs seen for less than a second have none."""
-        ended = {job.id: job.done + job.failed for job in jobs if job.state in ACTIVE}
-        self._readings.append((at, ended))
-        while len(self._readings) > 1 and self._readings[0][0] < at - _SPEED_S:
+    def read(self, at: float, jobs: tuple[JobRow, ...]) -> dict[int, Pace]:
+        """Take a reading, and return each active job's pace by its id; one seen for less than a second has none."""
+        self._readings.append((at, {job.id: job.done + job.failed for job in jobs if job.state in ACTIVE}))
+        while len(self._readings) > 1 and self._readings[0][0] < at - ETA_S:
             self._readings.popleft()
-        since, before = self._readings[0]
+        speeds, means = self._speeds(RECENT_S), self._speeds(ETA_S)
+        running = {job.id: job.left for job in jobs if job.state is JobState.RUNNING}
+        return {id_: Pace(speed, _eta_s(running.get(id_), means[id_])) for id_, speed in speeds.items()}
+
+    def _speeds(self, seconds: float) -> dict[int, float]:
+        """Return items a second over the last `seconds`, by job id."""
+        at, now = self._readings[-1]
+        since, before = next(reading for reading in self._readings if reading[0] >= at - seconds)
         passed = at - since
-        return {id_: (n - before[id_]) / passed for id_, n in ended.items() if id_ in before} if passed >= 1 else {}
+        return {id_: (n - before[id_]) / passed for id_, n in now.items() if id_ in before} if passed >= 1 else {}
 
 
-class JobsScreen(Screen[None], inherit_bindings=False):
+class JobsScreen(PollingScreen, inherit_bindings=False):
     """The list of jobs."""
 
     CSS_PATH = "jobs.tcss"
     BINDINGS = bindings("jobs")
     HORIZONTAL_BREAKPOINTS = _WIDTHS
 
-    def __init__(self, app: "Dashboard", marked: str = "") -> None:
-        super().__init__(classes=f"-{app.charset}")
-        self.board = app
-        source, now = app.source, app.now
-        self.poll = Poll(self, app.thread, source.jobs, lambda jobs: JobsRead(jobs, now()))
+    def __init__(self, board: Board, marked: str = "") -> None:
+        super().__init__(board)
+        charset = board.charset
         self.speeds = Speeds()
-        self.title_text = Painted(charset=app.charset, id="title")
-        self.table = JobTable(charset=app.charset)
+        self.note: Line = BLANK
+        self.title_text = Painted(charset=charset, id="title")
+        self.table = JobTable(charset=charset)
         self.table.wanted = marked
-        self.keys, self.too_small = KeyBar(charset=app.charset), TooSmall(charset=app.charset)
 
     def compose(self) -> ComposeResult:
         """Yield the title, the table and the keys."""
@@ -67,29 +68,25 @@ class JobsScreen(Screen[None], inherit_bindings=False):
         yield self.keys
         yield self.too_small
 
-    def on_mount(self) -> None:
-        """Read at once, and then twice a second."""
-        self.poll.start()
-
-    def on_screen_suspend(self) -> None:
-        """Stand still under the help or the palette."""
-        self.poll.pause()
-
-    def on_screen_resume(self) -> None:
-        """Go on."""
-        self.poll.resume()
-
-    def on_resize(self) -> None:
-        """Fill the key bar anew, once it has its size."""
-        self.call_after_refresh(self.keys.show)
+    def read(self) -> Message:
+        """Return the jobs as they stand; called on the source's thread."""
+        return JobsRead(self.board.source.jobs(), self.board.now())
 
     def on_jobs_read(self, message: JobsRead) -> None:
         """Show what was read."""
-        self.table.show(message.jobs, self.speeds.read(message.at, message.jobs), message.at)
-        active = sum(job.state in ACTIVE for job in message.jobs)
-        count = f"  {say.plural(len(message.jobs), 'job')}, {active} active" if message.jobs else ""
-        self._title(line((count, "dim")))
-        self.keys.show()
+        jobs = message.jobs
+        self.table.show(jobs, self.speeds.read(message.at, jobs.rows), message.at)
+        self._title(line((_counted(jobs), "dim")), self.note)
+        self.show_keys()
+
+    def on_delivered(self, message: Delivered) -> None:
+        """Say what became of a command to a job that was left meanwhile."""
+        self.note = line((message.text, message.tone))
+        self.poll.ask_anew()
+
+    def on_key(self) -> None:
+        """Take away what was said last."""
+        self.note = BLANK
 
     def on_read_failed(self, message: ReadFailed) -> None:
         """Say so; the next tick tries again."""
@@ -118,3 +115,14 @@ class JobsScreen(Screen[None], inherit_bindings=False):
             self.action_open()
         else:
             self.table.move(message.row - self.table.index)
+
+
+def _eta_s(left: int | None, speed: float) -> float | None:
+    return left / speed if left is not None and speed else None
+
+
+def _counted(jobs: Jobs) -> str:
+    """Return how many jobs there are, and how many of them an engine has, or should have, in hand."""
+    active = sum(job.state in ACTIVE for job in jobs.rows)
+    stand = f"{active} active" if jobs.engine or not active else f"{active} without an engine"
+    return f"  {say.plural(len(jobs.rows), 'job')}, {stand}" if jobs.rows else ""

@@ -4,29 +4,27 @@ A screen with another one over it asks nothing: textual repaints everything for 
 """
 
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
 from ...engine.errors import BatchtopError
+from ..board import Board
 from ..courier import SourceThread
 from ..messages import ReadFailed
-
-T = TypeVar("T")
+from ..widgets.keybar import KeyBar
+from ..widgets.toosmall import TooSmall
 
 TICK_S: Final = 0.5
 
 
-class Poll(Generic[T]):
+class Poll:
     """Reads, and posts what was read, or why it could not be, to its screen."""
 
-    def __init__(
-        self, screen: Screen[None], thread: SourceThread, read: Callable[[], T], told: Callable[[T], Message]
-    ) -> None:
-        self._screen, self._thread = screen, thread
-        self._read, self._told = read, told
+    def __init__(self, screen: Screen[None], thread: SourceThread, read: Callable[[], Message]) -> None:
+        self._screen, self._thread, self._read = screen, thread, read
         self._busy = self._wanted = False
         self._timer: Timer | None = None
 
@@ -50,7 +48,7 @@ class Poll(Generic[T]):
         """Read, unless a read is under way."""
         if not self._busy:
             self._busy = True
-            self._screen.run_worker(self._run, group="poll", exit_on_error=False)
+            self._screen.run_worker(self._run, group="poll")
 
     def ask_anew(self) -> None:
         """Read what is there from now on: once more, if a read is under way."""
@@ -59,7 +57,7 @@ class Poll(Generic[T]):
 
     async def _run(self) -> None:
         try:
-            self._screen.post_message(self._told(await self._thread.call(self._read)))
+            self._screen.post_message(await self._thread.call(self._read))
         except BatchtopError as error:
             self._screen.post_message(ReadFailed(str(error)))
         finally:
@@ -67,3 +65,37 @@ class Poll(Generic[T]):
         if self._wanted:
             self._wanted = False
             self.ask()
+
+
+class PollingScreen(Screen[None], inherit_bindings=False):
+    """A screen that shows what `read` finds, and stands still while another one covers it."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__(classes=f"-{board.charset}")
+        self.board = board
+        self.poll = Poll(self, board.thread, self.read)
+        self.keys, self.too_small = KeyBar(charset=board.charset), TooSmall(charset=board.charset)
+
+    def on_mount(self) -> None:
+        """Read at once, and then twice a second."""
+        self.poll.start()
+
+    def on_screen_suspend(self) -> None:
+        """Stand still under a question, the help or the palette."""
+        self.poll.pause()
+
+    def on_screen_resume(self) -> None:
+        """Go on."""
+        self.poll.resume()
+
+    def on_resize(self) -> None:
+        """Fill the key bar anew, once it has its size."""
+        self.call_after_refresh(self.show_keys)
+
+    def show_keys(self) -> None:
+        """Fill the key bar anew."""
+        self.keys.show()
+
+    def read(self) -> Message:
+        """Return what is to be shown; called on the source's thread."""
+        raise NotImplementedError

@@ -15,11 +15,12 @@ from ..widgets.painted import Painted
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer: its key, its name, and what then happens."""
+    """One answer: its key, its name, what then happens, and the command that makes it happen, if there is one."""
 
     key: str
     name: str
     effect: str
+    verb: str = ""
 
 
 STAY = Choice("escape", "stay", "change nothing")
@@ -34,8 +35,8 @@ class Question:
     choices: tuple[Choice, ...]
 
 
-class QuestionScreen(ModalScreen[str], inherit_bindings=False):
-    """Asks, and is dismissed with the key of the answer."""
+class QuestionScreen(ModalScreen[Choice], inherit_bindings=False):
+    """Asks, and is dismissed with the answer."""
 
     CSS_PATH = "question.tcss"
     BINDINGS = bindings("question")
@@ -60,7 +61,8 @@ class QuestionScreen(ModalScreen[str], inherit_bindings=False):
 
     def _draw(self) -> None:
         answers = [choice_line(choice, marked=i == self.index) for i, choice in enumerate(self.choices)]
-        keys = line(("↑↓", "key"), (" choose  ", "dim"), ("↵", "key"), (" take", "dim"))
+        enter = key_name("enter", self.body.charset)
+        keys = line(("↑↓", "key"), (" choose  ", "dim"), (enter, "key"), (" take", "dim"))
         self.body.paint([*(line((text, "dim")) for text in self.question.about), BLANK, *answers, BLANK, keys])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -74,21 +76,21 @@ class QuestionScreen(ModalScreen[str], inherit_bindings=False):
 
     def action_take(self) -> None:
         """Answer with the marked one."""
-        self.dismiss(self.choices[self.index].key)
+        self.dismiss(self.choices[self.index])
 
     def action_answer(self, key: str) -> None:
         """Answer with the one of this key."""
-        self.dismiss(key)
+        self.dismiss(next(choice for choice in self.choices if choice.key == key))
 
     def action_stay(self) -> None:
         """Go back."""
-        self.dismiss(STAY.key)
+        self.dismiss(STAY)
 
     def on_click(self, event: events.Click) -> None:
         """Answer with the line under the pointer."""
         row = event.screen_y - self.body.region.y - 3
         if event.widget is self.body and 0 <= row < len(self.choices):
-            self.dismiss(self.choices[row].key)
+            self.dismiss(self.choices[row])
 
 
 def choice_line(choice: Choice, *, marked: bool) -> Line:

@@ -6,14 +6,16 @@ from typing import Literal
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import Input
 
 from ...engine.errors import SettingError
 from ...engine.settings import DIALS, Settings, Value, allowed, parse
 from ...engine.snapshot import Snapshot
+from ...engine.text import clean
 from .. import tuning
 from ..glyphs import Charset
-from ..line import Tone, line
+from ..line import Tone, line, spread
 from ..messages import Asked, DialPicked
 from ..series import is_live
 from ..tuning import Tuning
@@ -28,8 +30,8 @@ class Controls(Vertical):
     DEFAULT_CSS = """
     Controls {
         #field { height: 1; display: none; }
-        #label { width: 14; }
-        ValueInput { width: 11; margin-right: 1; }
+        #label { width: 13; }
+        ValueInput { width: 12; margin-right: 1; }
     }
     """
 
@@ -75,14 +77,26 @@ class Controls(Vertical):
             return
         self.dials.tuning = changed
         self.dials.show(self.snapshot)
-        self.hint.paint([hint(self.snapshot, changed)])
-        title = f"{'Controls' if is_live(self.snapshot) else 'Settings'} (preset {preset_of(self.snapshot)})"
-        if self.border_title != title:
+        below = self.dials.below() if is_live(self.snapshot) else 0
+        more = line((f"↓ {below} more" if below else "", "dim"))
+        self.hint.paint([spread(hint(self.snapshot, changed), more, self.dials.size.width)])
+        name = "Controls" if is_live(self.snapshot) else "Settings"
+        title = Content(f"{name} (preset {clean(preset_of(self.snapshot))})")  # no markup: a file names the preset
+        if self.border_title != title.markup:
             self.border_title = title
+
+    def on_resize(self) -> None:
+        """Draw for the new size, once the parts have theirs."""
+        self.call_after_refresh(lambda: self._tune(self.tuning))
 
     def say(self, note: str, tone: Tone) -> None:
         """Say something on the line under the dials, until a key is pressed."""
         self._tune(self.tuning.said(note, tone))
+
+    def hush(self) -> None:
+        """Take away what was said."""
+        if self.tuning.note:
+            self.say("", "")
 
     def choose(self, key: str) -> None:
         """Choose a dial by name."""
@@ -122,7 +136,7 @@ class Controls(Vertical):
     def type(self) -> None:
         """Open the field, with the chosen dial's value in it."""
         key = self.tuning.chosen
-        self.typed.value = f"{self.tuning.value(key, self.settings):.10g}"
+        self.typed.value = f"{self.tuning.value(key, self.settings):.15g}"
         self.label.paint([line((name_of(key), "chosen"))])
         self.rule.paint([line((allowed(DIALS[key]), "dim"))])
         self._type(on=True)

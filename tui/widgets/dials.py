@@ -7,7 +7,7 @@ from textual import events
 from textual.geometry import Size
 
 from ...engine.settings import DIALS, Value, show
-from ...engine.snapshot import Snapshot
+from ...engine.snapshot import ACTIVE, Snapshot
 from ...engine.text import clean
 from .. import format as say
 from ..line import Line, Tone, first_fit, line, spread, width
@@ -81,14 +81,14 @@ class Dials(View):
 
     tuning: Tuning = Tuning()
 
-    def tune(self, tuning: Tuning) -> None:
-        """Draw with these wishes and this dial chosen."""
-        self.tuning = tuning
-        self.redraw()
-
     def first_shown(self, height: int) -> int:
         """Return which dial stands in the first line."""
         return max(0, min(ORDER.index(self.tuning.chosen) - height + 1, len(ORDER) - height))
+
+    def below(self) -> int:
+        """Return how many dials have no room below the last one shown."""
+        height = self.size.height
+        return max(0, len(ORDER) - self.first_shown(height) - height) if height else 0
 
     def lines_of(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
         """Return the dials that have room."""
@@ -107,7 +107,8 @@ def hint(snapshot: Snapshot, tuning: Tuning) -> Line:
     if tuning.note:
         return line((clean(tuning.note), tuning.note_tone))
     if not is_live(snapshot):
-        return line(("as they were when the job ended", "dim"))
+        active = snapshot.job.state in ACTIVE
+        return line(("no engine has this job" if active else "as they were when the job ended", "dim"))
     if any(wish.confirmed_at is None for wish in tuning.wishes.values()):
         return line(("waiting for the engine …", "warn"))
     return line((DIALS[tuning.chosen].doc, "dim"))

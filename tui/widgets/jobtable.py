@@ -1,6 +1,8 @@
 """All jobs of a workspace, one a line."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from textual import events
 
@@ -9,6 +11,7 @@ from ...engine.text import clean
 from .. import format as say
 from ..line import BLANK, Line, fit, line
 from ..messages import JobPicked
+from ..source import Jobs
 from .header import bar, state_span
 from .painted import Painted
 
@@ -18,36 +21,47 @@ EMPTY = (
     line(("batchtop run JOB.toml", "key"), "   runs a job of your own"),
     line(("batchtop demo", "key"), "           runs one that needs no key"),
 )
-_BAR = 20
+_BAR: Final = 20
+_BAR_FROM: Final = 110
+_AGE: Final = 9
+_AGE_FROM: Final = 66
+"""Cells from which on there is room for a job's age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a job goes, in items a second, and the seconds it needs for the rest, where that can be told."""
+
+    speed: float
+    eta_s: float | None
 
 
 def title_line(cells: int) -> Line:
     """Return the names of the columns."""
-    spare = fit("progress", _BAR + 1) if cells >= 110 else ""
-    return line((f"  {fit('job', _name_cells(cells))} {'state':<11} {spare}{'done':>7}{_numbers_title()}", "dim"))
-
-
-def _numbers_title() -> str:
-    return f"{'items/s':>9}{'failed':>9}{'ETA':>9}{'age':>9}"
+    spare = fit("progress", _BAR + 1) if cells >= _BAR_FROM else ""
+    age = f"{'age':>{_AGE}}" if cells >= _AGE_FROM else ""
+    numbers = f"{'done':>7}{'items/s':>9}{'failed':>9}{'ETA':>9}{age}"
+    return line((f"  {fit('job', _name_cells(cells))} {'state':<11} {spare}{numbers}", "dim"))
 
 
 def _name_cells(cells: int) -> int:
-    return max(8, cells - 2 - 13 - 7 - 36 - (_BAR + 1 if cells >= 110 else 0))
+    others = 2 + 13 + 7 + 27 + (_AGE if cells >= _AGE_FROM else 0) + (_BAR + 1 if cells >= _BAR_FROM else 0)
+    return max(8, cells - others)
 
 
-def job_line(job: JobRow, speed: float | None, now: float, cells: int, *, marked: bool) -> Line:
-    """Return one job."""
-    glyph, tone = state_span(job.state)
-    live = job.state in ACTIVE
-    eta = say.duration(job.left / speed) if live and speed else "-"
-    age = say.duration(now - (job.started_at or job.created_at))
-    spare = (*bar(job, _BAR), *line(" ")) if cells >= 110 else ()
+def job_line(job: JobRow, pace: Pace | None, now: float, cells: int, *, alive: bool, marked: bool) -> Line:
+    """Return one job; `alive` says whether an engine lives that may have it in hand."""
+    glyph, tone = state_span(job.state) if alive or job.state not in ACTIVE else ("✕ no engine", "error")
+    known = pace if alive and job.state in ACTIVE else None
+    rate, eta = (say.rate(known.speed), say.duration(known.eta_s)) if known else ("-", "-")
+    age = f"{say.duration(now - (job.started_at or job.created_at)):>{_AGE}}" if cells >= _AGE_FROM else ""
+    spare = (*bar(job, _BAR), *line(" ")) if cells >= _BAR_FROM else ()
     return (
         *line("▸ " if marked else "  ", (fit(clean(job.name), _name_cells(cells)), "chosen" if marked else ""), " "),
         *line((f"{glyph:<11} ", tone)),
         *spare,
-        *line(f"{say.percent(job.done + job.failed, job.total):>7}", f"{say.rate(speed) if live else '-':>9}"),
-        *line((f"{say.count(job.failed):>9}", "error" if job.failed else ""), f"{eta:>9}{age:>9}"),
+        *line(f"{say.percent(job.done + job.failed, job.total):>7}{rate:>9}"),
+        *line((f"{say.count(job.failed):>9}", "error" if job.failed else ""), f"{eta:>9}{age}"),
     )
 
 
@@ -55,19 +69,20 @@ class JobTable(Painted):
     """The list, with one job marked."""
 
     jobs: tuple[JobRow, ...] | None = None
-    speeds: Mapping[int, float] = {}
+    alive: bool = False
+    paces: Mapping[int, Pace] = {}
     now: float = 0.0
     index: int = 0
     wanted: str = ""
     """The job to mark first."""
 
-    def show(self, jobs: tuple[JobRow, ...], speeds: Mapping[int, float], now: float) -> None:
+    def show(self, jobs: Jobs, paces: Mapping[int, Pace], now: float) -> None:
         """Draw these jobs; the marked one stays marked when others come before it."""
         marked = self.marked_job()
         wanted = self.wanted if marked is None else marked.name
-        self.jobs, self.speeds, self.now = jobs, speeds, now
-        kept = next((i for i, job in enumerate(jobs) if job.name == wanted), self.index)
-        self.index = min(kept, max(0, len(jobs) - 1))
+        self.jobs, self.alive, self.paces, self.now = jobs.rows, jobs.engine is not None, paces, now
+        kept = next((i for i, job in enumerate(jobs.rows) if job.name == wanted), self.index)
+        self.index = min(kept, max(0, len(jobs.rows) - 1))
         self.redraw()
 
     def marked_job(self) -> JobRow | None:
@@ -91,7 +106,7 @@ class JobTable(Painted):
 
     def _rows(self, jobs: tuple[JobRow, ...], width: int) -> Sequence[Line]:
         return [
-            job_line(job, self.speeds.get(job.id), self.now, width, marked=i == self.index)
+            job_line(job, self.paces.get(job.id), self.now, width, alive=self.alive, marked=i == self.index)
             for i, job in enumerate(jobs)
         ][self._first() :]
 

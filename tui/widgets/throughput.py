@@ -7,15 +7,17 @@ from textual.geometry import Size
 from ...engine.snapshot import Snapshot
 from .. import format as say
 from ..line import Line, join, line, spread, width
-from ..series import Frame, rates, recent_rate, settled
+from ..series import RECENT_S, WINDOWS_S, Frame, is_live, rates, recent_rate, settled, span_shown
 from .chart import Curve
 from .panel import Panel
 
 
 def speeds(snapshot: Snapshot, cells: int) -> Line:
-    """Return the rates of the last seconds, each with the line it is drawn with."""
-    items = recent_rate(snapshot, settled)
-    requests = recent_rate(snapshot, lambda sample: sample.requests)
+    """Return the rates of the last seconds (of all that is shown, once ended), each with the line it is drawn with."""
+    live = is_live(snapshot)
+    seconds = RECENT_S if live else WINDOWS_S[-1]
+    items = recent_rate(snapshot, settled, seconds)
+    requests = recent_rate(snapshot, lambda sample: sample.requests, seconds)
     left = join(
         (
             line(("━ ", "one"), (say.rate(items), "strong"), " items/s"),
@@ -23,7 +25,7 @@ def speeds(snapshot: Snapshot, cells: int) -> Line:
         ),
         "   ",
     )
-    hint = line(("last 10 s", "dim"))
+    hint = line((f"last {RECENT_S:g} s" if live else span_shown(snapshot), "dim"))
     return spread(left, hint if width(left) + 12 < cells else (), cells)
 
 

@@ -1,0 +1,48 @@
+"""What the screens need of the app they stand in."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
+from textual.screen import ModalScreen
+
+from ..engine.presets import Preset
+from .courier import SourceThread
+from .exit import Exit
+from .glyphs import Charset
+from .source import Source
+
+T = TypeVar("T")
+
+
+class Board(Protocol):
+    """Holds what outlives a screen: the source, the way to the engine, and the way to other screens."""
+
+    source: Source
+    thread: SourceThread
+    presets: Callable[[], Mapping[str, Preset]]
+    now: Callable[[], float]
+    charset: Charset
+
+    def tell(self, job: str, verb: str, args: Mapping[str, object]) -> None:
+        """Send a command; its answer comes to the screen that is open then, as `Delivered`."""
+        ...
+
+    def open_job(self, name: str) -> None:
+        """Show a job instead of the list."""
+        ...
+
+    def open_jobs(self, marked: str) -> None:
+        """Show the list instead of a job, with that job marked."""
+        ...
+
+    def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:
+        """Show a question over the screen, and pass its answer on."""
+        ...
+
+    def copy(self, text: str) -> None:
+        """Copy a text through the terminal."""
+        ...
+
+    def leave(self, choice: Exit) -> None:
+        """Close the dashboard."""
+        ...
