@@ -119,5 +119,9 @@ class Dashboard(App[Exit], inherit_bindings=False):
             "theme", "other colours; ansi-dark and ansi-light are the terminal's own", self.search_themes
         )
 
+    async def act(self, action: str, screen: Screen[None]) -> None:
+        """Do an action of a screen before its next key is looked at."""
+        await self.run_action(action, screen)
+
     async def _do(self, action: Action, screen: Screen[object]) -> None:
         await self.run_action(action.method, self if action.where == "anywhere" else screen)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from ..engine.presets import Preset
 from .courier import SourceThread
@@ -37,6 +37,10 @@ class Board(Protocol):
 
     def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:
         """Show a question over the screen, and pass its answer on."""
+        ...
+
+    async def act(self, action: str, screen: Screen[None]) -> None:
+        """Do an action of a screen before its next key is looked at."""
         ...
 
     def copy(self, text: str) -> None:

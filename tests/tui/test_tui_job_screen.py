@@ -14,6 +14,7 @@ from batchtop.tui.screens.jobs import JobsScreen
 from batchtop.tui.screens.presets import PresetScreen
 from batchtop.tui.screens.question import QuestionScreen
 from batchtop.tui.tuning import ORDER
+from textual import events
 from textual.worker import WorkerFailed
 
 from .driving import Driver, dashboard
@@ -107,6 +108,25 @@ async def test_a_typed_value_that_can_not_be_is_told_and_esc_leaves() -> None:
         assert sent(tui) == []
         await tui.press("down")
         assert "▸ max wait" in tui.text()
+
+
+async def test_keys_that_come_at_once_mean_what_they_mean_one_by_one() -> None:
+    async with dashboard() as tui:
+        for key in ("c", "enter", "1", "7", "enter", "d", "enter", "5", "0", "0", "m", "s", "enter"):
+            tui.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await tui.until_shown(r"delay\s+0.5 s")
+        await tui.until_shown(r"concurrency\s+17")
+        assert {key: value for _, args in sent(tui) for key, value in args.items()} == {"concurrency": 17, "delay": 0.5}
+
+
+async def test_a_terminal_that_shrinks_while_a_value_is_typed_leaves_no_dead_field() -> None:
+    async with dashboard() as tui:
+        await tui.press("c", "enter")
+        await tui.pilot.resize_terminal(40, 10)
+        await tui.pilot.resize_terminal(80, 24)
+        await tui.press("d", "right")
+        await tui.until_shown(r"▸ delay")
+        assert sent(tui) != []
 
 
 async def test_space_pauses_and_resumes() -> None:

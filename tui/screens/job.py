@@ -26,6 +26,7 @@ from ..widgets.lanes import Lanes
 from ..widgets.latency import Latency
 from ..widgets.numbers import Numbers
 from ..widgets.throughput import Throughput
+from ..widgets.toosmall import LEAST
 from .polling import PollingScreen
 from .presets import PresetScreen, values_of
 from .question import Choice, Question, QuestionScreen
@@ -146,10 +147,22 @@ class JobScreen(PollingScreen, inherit_bindings=False):
 
     # Keys
 
-    def on_key(self) -> None:
-        """Take away what was said last, before the key does something."""
+    async def on_key(self, event: events.Key) -> None:
+        """Take away what was said last, and do what the key means now: keys may come faster than focus moves."""
         if not self.leaving:
             self.controls.hush()
+        active = self.active_bindings.get(event.key)
+        if self.controls.typing and (event.is_printable or event.key == "enter"):
+            self.controls.catch(event)
+        elif active and active.enabled and active.node is self:
+            event.stop()
+            await self.board.act(active.binding.action, self)
+
+    def on_resize(self) -> None:
+        """Close the field when it goes out of sight: hidden, it would keep its keys from the screen."""
+        super().on_resize()
+        if self.controls.typing and (self.size.width < LEAST[0] or self.size.height < LEAST[1]):
+            self.controls.leave()
 
     def action_dial(self, step: Literal[-1, 1]) -> None:
         """Choose the dial above or below."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -136,7 +136,7 @@ class Controls(Vertical):
     def type(self) -> None:
         """Open the field, with the chosen dial's value in it."""
         key = self.tuning.chosen
-        self.typed.value = f"{self.tuning.value(key, self.settings):.15g}"
+        self.typed.offer(f"{self.tuning.value(key, self.settings):.15g}")
         self.label.paint([line((name_of(key), "chosen"))])
         self.rule.paint([line((allowed(DIALS[key]), "dim"))])
         self._type(on=True)
@@ -145,6 +145,14 @@ class Controls(Vertical):
         self.field.display = on
         self.hint.display = not on
         self.screen.set_focus(self.typed if on else None)
+
+    def catch(self, event: events.Key) -> None:
+        """Give the field a key that came before it had the focus."""
+        event.stop()
+        if event.is_printable and event.character:
+            self.typed.replace(event.character, *self.typed.selection)
+        else:
+            self._take(self.typed.value)
 
     @on(DialPicked)
     def pick(self, message: DialPicked) -> None:
@@ -157,9 +165,12 @@ class Controls(Vertical):
     def take(self, message: Input.Submitted) -> None:
         """Take what was typed; what can't be taken stays in the field, with the reason beside it."""
         message.stop()
+        self._take(message.value)
+
+    def _take(self, text: str) -> None:
         key = self.tuning.chosen
         try:
-            value = parse(key, message.value)
+            value = parse(key, text)
         except SettingError:
             self.rule.paint([line((f"not {allowed(DIALS[key])}", "error"))])
             return

@@ -19,8 +19,13 @@ class ValueInput(Input):
         """Esc was pressed."""
 
     def __init__(self) -> None:
-        super().__init__(compact=True, select_on_focus=True)
+        super().__init__(compact=True, select_on_focus=False)
         self.cursor_blink = False
+
+    def offer(self, value: str) -> None:
+        """Show a value that the first key replaces. It is marked here, since focus may come after that key."""
+        self.value = value
+        self.action_select_all()
 
     def action_leave_typing(self) -> None:
         """Leave without a value."""
