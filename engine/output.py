@@ -90,7 +90,8 @@ class OutputFiles:
         self._seq, self._bytes = start.seq, start.size
         path = Path(start.path)
         file = path.open("ab")
-        file.truncate(start.size)
+        if path.is_file():  # a pipe or /dev/null has nothing to cut
+            file.truncate(start.size)
         return file
 
     def _catch_up(self, reader: Reader, job: int) -> None:

@@ -576,3 +576,10 @@ class TestFailing:
         desk.provider.answer = lambda _: Response(200, {}, body)
         assert (await desk.run()).exit_code == 0
         desk.check(100)
+
+
+async def test_an_output_that_is_no_file_takes_the_results_and_keeps_none(desk: Desk):
+    spec = desk.job(output=OutputSpec("/dev/null"))
+    assert (await desk.run(spec)).exit_code == 0
+    assert (await desk.run(spec)).exit_code == 0
+    assert sum(desk.sent.values()) == 100
