@@ -66,8 +66,10 @@ async def two_at_a_time(folder: Path, preset: str, size: int, delay_s: float) ->
 async def test_the_presets_keep_their_rhythm(tmp_path: Path) -> None:
     await asyncio.gather(
         one_at_a_time(tmp_path / "conservative", "conservative", 10, 1.5),
+        one_at_a_time(tmp_path / "conservative-refresh", "conservative/refresh", 10, 1.2),
         one_at_a_time(tmp_path / "conservative-discovery", "conservative/discovery", 75, 0.05),
         two_at_a_time(tmp_path / "aggressive", "aggressive", 15, 0.5),
+        two_at_a_time(tmp_path / "aggressive-refresh", "aggressive/refresh", 15, 0.4),
         two_at_a_time(tmp_path / "aggressive-discovery", "aggressive/discovery", 100, 0.05),
     )
 
