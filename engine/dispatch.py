@@ -219,7 +219,7 @@ class Dispatcher:
         return self._at_most(call) if unsaid else self._price.of(reply.usage)
 
     def _at_most(self, call: Call) -> float:
-        return self._price.at_most(call.tokens)
+        return self._price.at_most(call.most.total)
 
     def _lane_closed(self, closed: LaneClosed) -> None:
         if nearest(self._routes) is None:

@@ -9,7 +9,7 @@ from operator import itemgetter
 from .clock import Clock
 from .hold import Hold
 from .limits import Grant, Lane, RequestTooLarge
-from .outcome import Answer, Outcome
+from .outcome import Answer, Outcome, Usage
 from .tasks import Call, Reply, Task
 from .transport import Transport, TransportError
 
@@ -75,7 +75,7 @@ class Exchange:
         if self._shut:
             raise RecalledError
         try:
-            grant = await self._admitted(route.lane, call.tokens)
+            grant = await self._admitted(route.lane, call.most)
         except RequestTooLarge as error:
             return Exchanged(_unanswered(call, Outcome.BAD_ITEM, str(error)), 0.0, counts=True)
         try:
@@ -94,20 +94,19 @@ class Exchange:
             headers = response.headers
             reply = route.task.read(call, response)
         latency_ms = (self._clock.now() - sent) * 1000
-        used = reply.usage.tokens_in + reply.usage.tokens_out
         counts = route.lane.settle(
             grant,
             reply.outcome,
             headers=headers,
-            tokens_used=used or None,
+            used=reply.usage if reply.usage.total else None,
             message=reply.message,
         )
         return Exchanged(reply, latency_ms, counts)
 
-    async def _admitted(self, lane: Lane, tokens: int) -> Grant:
+    async def _admitted(self, lane: Lane, most: Usage) -> Grant:
         if not lane.waiting and lane.hold() is None:
-            return await lane.admit(tokens)
-        wait = asyncio.ensure_future(lane.admit(tokens))
+            return await lane.admit(most)
+        wait = asyncio.ensure_future(lane.admit(most))
         self._waits[wait] = lane
         try:
             return await wait

@@ -31,10 +31,15 @@ RETRIED_BY_RERUN = TRANSIENT | REFUSED | {Outcome.RATE_LIMITED}
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens one request was billed for, as the server's `usage` says."""
+    """Tokens of one request: what it was billed for, as the server's `usage` says, or what it may come to at most."""
 
     tokens_in: int = 0
     tokens_out: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.tokens_in + self.tokens_out
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..clock import Clock
 from ..hold import Hold
-from ..outcome import Outcome
+from ..outcome import Outcome, Usage
 from ..snapshot import LaneState
 from ..text import redact
 from .errors import LaneClosed, LaneRefused, RequestTooLarge
@@ -25,6 +25,8 @@ _LEARN_EVERY_S: Final = 1.0
 _MAY_WAIT = frozenset({Outcome.RATE_LIMITED, Outcome.OVERLOADED})
 _MAYBE_BILLED = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT, Outcome.CANCELLED})
 
+NO_TOKENS: Final = Usage()
+
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
@@ -32,7 +34,7 @@ _NO_HEADERS: Final[Mapping[str, str]] = {}
 class Grant:
     """Leave to send one request, to be settled once, however it ends, or given back."""
 
-    tokens: int
+    most: Usage
     """Reserved for it."""
     at: float
     round: int
@@ -51,7 +53,7 @@ class Lane:
         self._secret = secret
         self._quota = Quota()
         self._standing = Standing()
-        self._queue: deque[tuple[int, asyncio.Future[Grant | None]]] = deque()
+        self._queue: deque[tuple[Usage, asyncio.Future[Grant | None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._learn_at = -1.0
@@ -72,17 +74,17 @@ class Lane:
         self._release(oversized_only=True)
         self._pump()
 
-    async def admit(self, tokens: int = 0) -> Grant:
-        """Wait until a request that may cost `tokens` can go.
+    async def admit(self, most: Usage = NO_TOKENS) -> Grant:
+        """Wait until a request that may come to `most` can go.
 
         Raises LaneClosed when the lane is or gets closed, RequestTooLarge when the request can never go. Cancelling
         the wait costs the others nothing.
         """
-        self._check(tokens)
+        self._check(most)
         now = self._clock.now()
         if self._queue or self._hold(now) is not None:
-            return await self._wait(tokens)
-        return self._grant(now, tokens)
+            return await self._wait(most)
+        return self._grant(now, most)
 
     def settle(
         self,
@@ -90,7 +92,7 @@ class Lane:
         outcome: Outcome,
         *,
         headers: Mapping[str, str] = _NO_HEADERS,
-        tokens_used: int | None = None,
+        used: Usage | None = None,
         message: str = "",
     ) -> bool:
         """Note how a request ended; returns whether a failure uses up one of its items' attempts.
@@ -101,7 +103,7 @@ class Lane:
             return False
         grant.settled = True
         now = self._clock.now()
-        self._reconcile(grant, outcome, tokens_used)
+        self._reconcile(grant, outcome, used)
         said = self._read(now, outcome, headers) if headers else None
         if outcome is Outcome.OK:
             counts = self._standing.end(now, grant.round, outcome)
@@ -115,7 +117,7 @@ class Lane:
         """Return a grant whose request was never sent, as if it had not been admitted."""
         if not grant.settled:
             grant.settled = True
-            self._quota.give_back(grant.at, grant.tokens)
+            self._quota.give_back(grant.at, grant.most.total)
             self._standing.end(self._clock.now(), grant.round, Outcome.CANCELLED)
             self._pump()
 
@@ -158,28 +160,28 @@ class Lane:
             reset_at=round(wall_now + until - now, 1) if until > now else None,
         )
 
-    def _check(self, tokens: int) -> None:
+    def _check(self, most: Usage) -> None:
         """Raise what keeps a request of that many tokens from ever going."""
         closed = self._standing.closed
         if closed is not None:
             error = LaneRefused if closed.refused else LaneClosed
             raise error(f"{self.name}: {closed.reason}")
-        if not self._quota.fits(tokens):
+        if not self._quota.fits(most.total):
             raise RequestTooLarge(
-                f"{self.name}: a request that may cost {tokens:,} tokens never fits {self._quota.tpm:,} tokens a minute"
-                f" (limit of the {self._quota.source}); send fewer or shorter items in a request, or raise tpm"
+                f"{self.name}: a request that may cost {most.total:,} tokens never fits {self._quota.tpm:,} tokens a"
+                f" minute (limit of the {self._quota.source}); send fewer or shorter items in a request, or raise tpm"
             )
 
     def _hold(self, now: float) -> Hold | None:
         return self._standing.hold(now) or self._quota.hold(now)
 
-    def _grant(self, now: float, tokens: int) -> Grant:
-        self._quota.take(now, tokens)
-        return Grant(tokens, now, self._standing.trial.enter())
+    def _grant(self, now: float, most: Usage) -> Grant:
+        self._quota.take(now, most.total)
+        return Grant(most, now, self._standing.trial.enter())
 
-    async def _wait(self, tokens: int) -> Grant:
+    async def _wait(self, most: Usage) -> Grant:
         place: asyncio.Future[Grant | None] = asyncio.get_running_loop().create_future()
-        self._queue.append((tokens, place))
+        self._queue.append((most, place))
         if len(self._queue) == 1:
             self._pump()
         try:
@@ -188,19 +190,19 @@ class Lane:
             if not place.cancelled() and (unsent := place.result()):
                 self.give_back(unsent)
             raise
-        return grant or await self.admit(tokens)
+        return grant or await self.admit(most)
 
     def _pump(self) -> None:
         """Let out those who may go; set the timer for the next one, unless an answer is what it waits for."""
         now = self._clock.now()
         while self._queue:
-            tokens, place = self._queue[0]
+            most, place = self._queue[0]
             if not place.done():
                 hold = self._hold(now)
                 if hold is not None:
                     self._wake(now, hold.until)
                     return
-                place.set_result(self._grant(now, tokens))
+                place.set_result(self._grant(now, most))
             self._queue.popleft()
 
     def _wake(self, now: float, until: float | None) -> None:
@@ -221,16 +223,16 @@ class Lane:
 
     def _release(self, *, oversized_only: bool = False) -> None:
         """Wake those who can never go now, with no grant; `admit` tells them why."""
-        for tokens, place in self._queue:
-            if not place.done() and not (oversized_only and self._quota.fits(tokens)):
+        for most, place in self._queue:
+            if not place.done() and not (oversized_only and self._quota.fits(most.total)):
                 place.set_result(None)
 
-    def _reconcile(self, grant: Grant, outcome: Outcome, used: int | None) -> None:
+    def _reconcile(self, grant: Grant, outcome: Outcome, used: Usage | None) -> None:
         """Put what was used in the place of what was reserved; a server that did no work bills nothing."""
         if used is None:
-            used = grant.tokens if outcome in _MAYBE_BILLED else 0
-        if used != grant.tokens:
-            self._quota.correct(grant.at, reserved=grant.tokens, used=used)
+            used = grant.most if outcome in _MAYBE_BILLED else NO_TOKENS
+        if used != grant.most:
+            self._quota.correct(grant.at, reserved=grant.most.total, used=used.total)
 
     def _read(self, now: float, outcome: Outcome, headers: Mapping[str, str]) -> RateHeaders | None:
         if now < self._learn_at and outcome not in _MAY_WAIT:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ..item import Item
 from ..job import ChatSpec
-from ..outcome import Answer, Outcome
+from ..outcome import Answer, Outcome, Usage
 from ..transport import Response
 from .endpoint import BYTES_PER_TOKEN, Endpoint, UsageBlock
 from .task import Call, Plan, Reply
@@ -82,7 +82,7 @@ class ChatTask:
 
     def _call(self, item: Item, messages: list[dict[str, str]]) -> Call:
         request = self._endpoint.request({**self._head, "messages": messages, **self._tail})
-        return Call((item,), request, len(request.body) // BYTES_PER_TOKEN + self._answer_tokens)
+        return Call((item,), request, Usage(len(request.body) // BYTES_PER_TOKEN, self._answer_tokens))
 
 
 _decode = msgspec.json.Decoder(_Completion).decode

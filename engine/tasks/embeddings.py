@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ..item import Item
 from ..job import EmbeddingsSpec
-from ..outcome import Answer, Outcome
+from ..outcome import Answer, Outcome, Usage
 from ..transport import Response
 from .endpoint import BYTES_PER_TOKEN, Endpoint, UsageBlock
 from .task import Call, Plan, Reply
@@ -67,7 +67,7 @@ class EmbeddingsTask:
     def _call(self, fit: Sequence[tuple[Item, str]]) -> Call:
         items, texts = zip(*fit, strict=True)
         request = self._endpoint.request({**self._head, "input": texts, **self._tail})
-        return Call(items, request, len(request.body) // BYTES_PER_TOKEN)
+        return Call(items, request, Usage(len(request.body) // BYTES_PER_TOKEN))
 
 
 _decode = msgspec.json.Decoder(_Vectors).decode

@@ -15,8 +15,8 @@ class Call:
 
     items: tuple[Item, ...]
     request: Request
-    tokens: int
-    """Tokens it may cost at most (prompt and longest answer), reserved before it is sent."""
+    most: Usage
+    """What it may come to (prompt and longest answer), reserved before it is sent."""
 
 
 @dataclass(frozen=True, slots=True)

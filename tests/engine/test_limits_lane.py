@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.limits import Grant, Lane, LaneClosed, LaneRefused, RequestTooLarge
-from batchtop.engine.outcome import Outcome
+from batchtop.engine.outcome import Outcome, Usage
 from batchtop.engine.snapshot import LaneState
 
 pytestmark = pytest.mark.looptime(start=100.0)
@@ -34,11 +34,17 @@ class Provider:
 
     async def call(self, tokens: int = 0, *, used: int | None = None) -> Outcome:
         """Send one request; its place in the order of arrival decides the answer."""
-        grant = await self.lane.admit(tokens)
+        grant = await self.lane.admit(Usage(tokens))
         self.arrivals.append(now())
         outcome, headers = self.answer(len(self.arrivals))
         await asyncio.sleep(self.latency_s)
-        self.lane.settle(grant, outcome, headers=headers, tokens_used=used, message=f"{outcome} for key {SECRET}")
+        self.lane.settle(
+            grant,
+            outcome,
+            headers=headers,
+            used=None if used is None else Usage(used),
+            message=f"{outcome} for key {SECRET}",
+        )
         return outcome
 
     async def until_ok(self) -> None:
@@ -180,7 +186,7 @@ async def test_another_jobs_limit_acts_at_once_when_it_comes_and_when_it_goes() 
     assert now() == pytest.approx(100.05)
     lane.configure(rpm=60, tpm=6000, owner="b")
     calls = [asyncio.create_task(provider.call()) for _ in range(10)]
-    large = asyncio.create_task(lane.admit(7000))
+    large = asyncio.create_task(lane.admit(Usage(7000)))
     await asyncio.sleep(2.5)
     assert len(provider.arrivals) == 13
     with pytest.raises(RequestTooLarge):
@@ -216,7 +222,7 @@ async def test_tokens_used_on_top_are_owed() -> None:
 )
 async def test_what_may_have_been_billed_stays_reserved(outcome: Outcome, used: int) -> None:
     lane = await proven_lane()
-    lane.settle(await lane.admit(500), outcome)
+    lane.settle(await lane.admit(Usage(500)), outcome)
     assert lane.state(0.0).tpm_used == used
 
 
@@ -224,15 +230,15 @@ async def test_what_never_fits_a_minute_is_told_at_once() -> None:
     lane = await proven_lane()
     lane.configure(tpm=1000)
     with pytest.raises(RequestTooLarge, match=r"1,001 tokens never fits 1,000 tokens a minute \(limit of the job\)"):
-        await lane.admit(1001)
-    first, large, small = (asyncio.create_task(lane.admit(tokens)) for tokens in (1000, 900, 100))
+        await lane.admit(Usage(1001))
+    first, large, small = (asyncio.create_task(lane.admit(Usage(tokens))) for tokens in (1000, 900, 100))
     await asyncio.sleep(0)
     lane.settle(await first, Outcome.OK)
     lane.configure(tpm=800)
     with pytest.raises(RequestTooLarge):
         await large
     assert now() == 100.0
-    assert (await small).tokens == 100
+    assert (await small).most.total == 100
 
 
 # ── cancelling ──
@@ -269,7 +275,7 @@ async def test_a_grant_that_reaches_a_cancelled_task_goes_to_the_next() -> None:
 async def test_giving_back_what_was_never_sent() -> None:
     lane = await proven_lane()
     lane.configure(rpm=1, tpm=100)
-    grant = await lane.admit(100)
+    grant = await lane.admit(Usage(100))
     assert lane.hold() is not None
     lane.give_back(grant)
     assert lane.hold() is None
@@ -278,7 +284,7 @@ async def test_giving_back_what_was_never_sent() -> None:
 
 async def test_a_grant_is_settled_once() -> None:
     lane = await proven_lane()
-    grant = await lane.admit(10)
+    grant = await lane.admit(Usage(10))
     assert lane.settle(grant, Outcome.BAD_ITEM) is True
     assert lane.settle(grant, Outcome.CANCELLED) is False
     lane.give_back(grant)
@@ -452,7 +458,7 @@ async def test_state() -> None:
     assert lane.state(0.0) == LaneState("gpt @ host", rpm_used=1)
     await asyncio.sleep(61)
     lane.configure(rpm=500, tpm=10_000)
-    lane.settle(await lane.admit(300), Outcome.OK, tokens_used=250)
+    lane.settle(await lane.admit(Usage(300)), Outcome.OK, used=Usage(250))
     assert lane.state(0.0) == LaneState(
         "gpt @ host", rpm_limit=500, rpm_used=1, tpm_limit=10_000, tpm_used=250, limit_source="job"
     )

@@ -66,7 +66,7 @@ class TestChatPlan:
 
     def test_tokens_are_the_prompt_and_the_longest_answer(self):
         def tokens(spec):
-            return build_task(spec, None).plan([item(1, text="x" * 4_000)]).calls[0].tokens
+            return build_task(spec, None).plan([item(1, text="x" * 4_000)]).calls[0].most.total
 
         assert 1_000 <= tokens(CHAT) - 512 < 1_030
         limited = ChatSpec(model="m", prompt="{text}", parameters={"max_completion_tokens": 7})
