@@ -10,8 +10,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(READY)  ## a real job against the built-in provider, with the dashboard when there is a terminal
-	$(BIN)/batchtop demo
+demo: $(READY)  ## a real job against the built-in provider; SHOW=poison (see `batchtop demo --list`) for a trouble to watch
+	$(BIN)/batchtop demo $(SHOW)
 
 test: $(READY)  ## the whole test suite
 	$(BIN)/pytest -n 2

@@ -1,4 +1,4 @@
-"""Asks a running engine for something and says what became of it: set, pause, resume, drain, cancel."""
+"""Asks a running engine for something and says what became of it: set, pause, resume, drain, cancel, retest."""
 
 import time
 from argparse import Namespace

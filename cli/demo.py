@@ -2,80 +2,90 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import warnings
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from ..engine.errors import OutputError, StoppedError
+from ..engine.errors import OutputError, StoppedError, UsageError
 from ..engine.jobfile import load_job
+from ..engine.settings import did_you_mean
+from .parser import parser
 from .run import adjusted, start
 from .say import say
+from .scenarios import DEFAULT, SCENARIOS, Scenario
+from .simulate import behaviour_of
 
 _SKIPPED: Final = {"site-packages", "test", "tests", "idlelib", "lib2to3"}
 _DOCUMENTED: Final = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
-_JOB: Final = """\
-# Every docstring of the installed Python standard library, put to the built-in provider.
-name = "docstrings"
-
-[input]
-path = "docstrings.jsonl"
-id = "id"
-
-[task]
-type = "chat"
-model = "gpt-4o-mini"
-base_url = "{base_url}"
-prompt = "Say in one line what {{id}} is for:\\n\\n{{text}}"
-max_tokens = 60
-price_in = 0.15    # example prices, USD per million tokens: the demo costs nothing
-price_out = 0.60
-
-[settings]
-preset = "balanced"
-concurrency = 8
-
-[output]
-path = "answers.jsonl"
-"""
-
-_PROVIDER: Final = (
-    "--port=0",
-    "--latency-ms=320",
-    "--latency-sigma=0.35",
-    "--error-rate=0.01",
-    "--rpm=9600",
-    "--tpm=3000000",
-)
-
 
 def demo(options: Namespace) -> int:
     """Gather the texts, start the provider and run the job; all of it stays in one folder to look at."""
+    if options.list:
+        return _list()
+    scenario = _scenario(options.scenario)
+    switches = _checked(*scenario.provider, *options.provider)
     folder = options.folder or Path(tempfile.mkdtemp(prefix="batchtop-demo-"))
     options.db = folder / "batchtop.db"
-    job_file = folder / "demo.toml"
+    if scenario is not DEFAULT:
+        say(f"{scenario.name}: {scenario.summary}", options.log_format)
+    say("reading the docstrings of the Python standard library ...", options.log_format)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        say("reading the docstrings of the Python standard library ...", options.log_format)
-        _write_texts(folder / "docstrings.jsonl", options.items)
-        job_file.write_text(_JOB.format(base_url=_start_provider(options.db)), encoding="utf-8")
+        job_file = _prepare(folder, scenario, switches, options)
     except OSError as error:
         raise OutputError(f"{error.filename or folder}: the demo can't be written there ({error.strerror})") from error
+    os.environ.update(scenario.environment())  # an engine in a process of its own inherits it
     code = start(options, adjusted(load_job(job_file), options))
     say(f"the job file, its answers and its workspace are in {folder}", options.log_format)
     return code
 
 
-def _write_texts(path: Path, items: int | None) -> None:
+def _checked(*switches: str) -> tuple[str, ...]:
+    """Return the provider's options; what is wrong with them is told here, as its own process is not heard."""
+    behaviour_of(parser().parse_args(["simulate", *switches]))
+    return switches
+
+
+def _prepare(folder: Path, scenario: Scenario, switches: Sequence[str], options: Namespace) -> Path:
+    """Write the texts, start whoever answers, and return the job file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_texts(folder / "docstrings.jsonl", options.items or scenario.items, scenario.odd_text)
+    base_url = _start_provider(options.db, switches)
+    backup_url = _start_provider(options.db, scenario.backup) if scenario.backup else ""
+    job_file = folder / "demo.toml"
+    job_file.write_text(scenario.job(base_url, backup_url), encoding="utf-8")
+    return job_file
+
+
+def _list() -> int:
+    width = max(map(len, SCENARIOS))
+    for each in SCENARIOS.values():
+        print(f"{each.name:{width}}  {each.summary}")
+    return 0
+
+
+def _scenario(name: str | None) -> Scenario:
+    if name is None:
+        return DEFAULT
+    if name not in SCENARIOS:
+        raise UsageError(f"{name!r} is no scenario{did_you_mean(name, SCENARIOS)}")
+    return SCENARIOS[name]
+
+
+def _write_texts(path: Path, items: int | None, odd_text: str) -> None:
+    texts = list(islice(_docstrings(), items))
+    if odd_text:
+        texts[len(texts) // 2] = ("odd", odd_text)
     with path.open("w", encoding="utf-8") as file:
-        for name, text in islice(_docstrings(), items):
+        for name, text in texts:
             file.write(json.dumps({"id": name, "text": text}) + "\n")
 
 
@@ -104,9 +114,18 @@ def _documented(path: Path, module: str) -> Iterator[tuple[str, str]]:
             yield name, text
 
 
-def _start_provider(workspace: Path) -> str:
+def _start_provider(workspace: Path, switches: Sequence[str]) -> str:
     """Start the provider, which goes when the engine of the workspace has gone, and return its address."""
-    words = [sys.executable, "-P", "-m", "batchtop.cli.main", "simulate", *_PROVIDER, f"--while-engine={workspace}"]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "batchtop.cli.main",
+        "simulate",
+        "--port=0",
+        *switches,
+        f"--while-engine={workspace}",
+    ]
     provider = subprocess.Popen(  # noqa: S603 (our own program)
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )

@@ -116,8 +116,16 @@ class Probe:
     def limits(self) -> str:
         """Return the limits that the server stated with its answer, empty where it stated none."""
         said = read_rate_headers(self._headers, time.time())
-        stated = ((said.limit_requests, "requests"), (said.limit_tokens, "tokens")) if said else ()
-        told = " and ".join(f"{count(limit)} {what} a minute" for limit, what in stated if limit)
+        if said is None:
+            return ""
+        stated = (
+            (said.requests, "requests a minute"),
+            (said.tokens, "tokens a minute"),
+            (said.tokens_in, "input tokens a minute"),
+            (said.tokens_out, "output tokens a minute"),
+            (said.day, "requests in a longer span"),
+        )
+        told = " and ".join(f"{count(each.limit)} {what}" for each, what in stated if each.limit)
         return told and f"the server allows {told}"
 
     def _exchange(self, call: Call) -> Reply:

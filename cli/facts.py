@@ -3,8 +3,10 @@
 import time
 
 from ..engine.settings import DIALS
+from ..engine.slottime import shares
 from ..engine.snapshot import JobRow, Snapshot
-from ..tui.series import RECENT_S, eta_s, in_flight, is_live, latency_quantiles, recent_rate, settled
+from ..tui.limiting import limiting_lately
+from ..tui.series import RECENT_S, eta_s, in_flight, is_live, latency_quantiles, recent_rate, settled, silent_s
 
 
 def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
@@ -21,10 +23,12 @@ def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
         "left": job.left,
         "requests": job.requests,
         "errors": dict(job.errors),
+        "cut_short": job.cut,
         "tokens_in": job.tokens_in,
         "tokens_out": job.tokens_out,
         "cost_usd": job.cost,
         "active_s": round(job.active_s, 3),
+        "time_went": {what: round(share, 4) for what, share in shares(job.spent)},
         "output": job.output or None,
     }
 
@@ -40,6 +44,8 @@ def facts(snapshot: Snapshot) -> dict[str, object]:
         "eta_s": _rounded(eta_s(snapshot)) if live else None,
         "latency_ms": dict(zip(("p50", "p95", "p99"), map(_rounded, quantiles), strict=True)),
         "in_flight": in_flight(snapshot) if live else 0,
+        "limited_by": limiting_lately(snapshot) or None,
+        "no_answer_s": _rounded(silent_s(snapshot)) or None,
         "lanes": [
             {
                 "name": lane.name,
@@ -49,7 +55,15 @@ def facts(snapshot: Snapshot) -> dict[str, object]:
                 "rpm_limit": lane.rpm_limit or None,
                 "tpm_used": lane.tpm_used,
                 "tpm_limit": lane.tpm_limit or None,
+                "tpm_in_used": lane.tpm_in_used,
+                "tpm_in_limit": lane.tpm_in_limit or None,
+                "tpm_out_used": lane.tpm_out_used,
+                "tpm_out_limit": lane.tpm_out_limit or None,
+                "rpd_used": lane.rpd_used,
+                "rpd_limit": lane.rpd_limit or None,
+                "limits_from": lane.limit_source or None,
                 "hits_429": lane.hits_429,
+                "reset_at": lane.reset_at,
             }
             for lane in snapshot.lanes
         ],

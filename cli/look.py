@@ -11,6 +11,8 @@ from ..engine.snapshot import ACTIVE, JobRow, LaneState, Snapshot
 from ..engine.store.lock import owner
 from ..engine.text import clean
 from ..tui.format import count, duration, latency, money, percent, rate, words
+from ..tui.lane import countdown, quotas, source_of
+from ..tui.limiting import shares_text, standing
 from ..tui.series import ETA_S, RECENT_S, eta_s, is_live, latency_quantiles, recent_rate, settled
 from .facts import facts, job_facts, mean_rate
 from .opened import opened
@@ -80,11 +82,17 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
     kinds = ", ".join(f"{count(number)} {words(kind)}" for kind, number in job.errors.items())
     yield f"  requests   {count(job.requests)}, of which badly ended: {kinds or 'none'}"
     yield f"  tokens     {count(job.tokens_in)} in, {count(job.tokens_out)} out, {money(job.cost)}"
+    if job.cut:
+        yield f"  cut short  {count(job.cut)} answers, by the token limit"
     yield f"  time       {duration(job.active_s)} running"
-    yield from map(_lane, snapshot.lanes)
+    if job.spent:
+        yield f"  time went  {shares_text(job.spent)}"
+    if why := standing(snapshot, briefly=False):
+        yield f"  now        {why}"
+    yield from (_lane(lane, snapshot) for lane in snapshot.lanes)
     yield f"  output     {job.output or 'in the workspace: `batchtop export`'}"
     for key, origin in snapshot.dials.origins.items():
-        yield f"  {key:<14} {show(key, getattr(snapshot.dials.settings, key)):<12} {origin}"
+        yield f"  {key:<17} {show(key, getattr(snapshot.dials.settings, key)):<12} {origin}"
 
 
 def _speed(snapshot: Snapshot) -> str:
@@ -96,10 +104,13 @@ def _speed(snapshot: Snapshot) -> str:
     return f"{now} (last {RECENT_S:g} s), ETA {duration(eta_s(snapshot))}"
 
 
-def _lane(lane: LaneState) -> str:
+def _lane(lane: LaneState, snapshot: Snapshot) -> str:
     used = [
-        f"{name} {count(amount)}{f' of {count(limit)}' if limit else ''}"
-        for name, amount, limit in (("RPM", lane.rpm_used, lane.rpm_limit), ("TPM", lane.tpm_used, lane.tpm_limit))
+        f"{name} {count(amount)}{f' of {count(limit)}' if limit else ''}" for name, _, amount, limit in quotas(lane)
     ]
+    source = source_of(lane)
+    wait = countdown(lane, snapshot.taken_at) if is_live(snapshot) else ""
+    state = ", ".join(part for part in (clean(lane.state), wait) if part)
     why = f": {clean(lane.reason)}" if lane.reason else ""
-    return f"  lane       {clean(lane.name)}, {', '.join(used)}, {count(lane.hits_429)} × 429, {lane.state}{why}"
+    limits = f" ({source})" if source else ""
+    return f"  lane       {clean(lane.name)}, {', '.join(used)}{limits}, {count(lane.hits_429)} × 429, {state}{why}"

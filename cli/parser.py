@@ -25,6 +25,7 @@ HOMES: Final[dict[str, tuple[str, str]]] = {
     "resume": ("ask", "ask"),
     "drain": ("ask", "ask"),
     "cancel": ("ask", "ask"),
+    "retest": ("ask", "ask"),
     "export": ("export", "export"),
     "presets": ("presets", "presets"),
     "doctor": ("doctor", "doctor"),
@@ -136,6 +137,7 @@ def _asks(commands: "Commands") -> None:
         ("resume", "go on after `pause`"),
         ("drain", "answer what is in flight, then stop; the job can be run again"),
         ("cancel", "drop what is in flight and stop; the job can be run again"),
+        ("retest", "try keys again that the server refused, or that were given up"),
     ):
         _add(commands, name, summary).add_argument("job", metavar="JOB")
 
@@ -165,10 +167,53 @@ def _doctor(commands: "Commands") -> None:
 
 def _demo(commands: "Commands") -> None:
     command = _add(commands, "demo", "run a real job against the built-in provider; needs no key", db=False)
-    command.add_argument("--items", type=_whole(1), metavar="N", help="how many texts (default: all, some thousands)")
+    command.add_argument(
+        "scenario", nargs="?", metavar="SCENARIO", help="a trouble to watch (default: a job without any)"
+    )
+    command.add_argument("--list", action="store_true", help="list the scenarios, and run nothing")
+    command.add_argument("--items", type=_whole(1), metavar="N", help="how many texts (default: as many as fit)")
     command.add_argument("--folder", type=Path, metavar="PATH", help="where the demo's files go (a temporary folder)")
+    command.add_argument(
+        "--provider",
+        type=_words,
+        default=[],
+        metavar="OPTIONS",
+        help="options of `simulate` for the provider, over the scenario's: --provider='--rpm=600 --error-rate=0.4'",
+    )
     _wishes(command)
     _headless(command)
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text, as a shell has them."""
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r}: {str(error)[0].lower()}{str(error)[1:]}") from error
+
+
+_SWITCHES: Final[dict[str, tuple[float, str]]] = {
+    "latency-ms": (300.0, "median time to an answer (300)"),
+    "latency-sigma": (0.4, "spread of the lognormal latency (0.4)"),
+    "item-ms": (2.0, "added for each input of an embeddings request, and for each packed prompt (2)"),
+    "rpm": (0, "requests a minute and key (0: no limit)"),
+    "tpm": (0, "tokens a minute and key (0: no limit)"),
+    "tpm-in": (0, "tokens of prompts a minute and key, in Anthropic's headers (0: no limit)"),
+    "tpm-out": (0, "tokens of answers a minute and key, in Anthropic's headers (0: no limit)"),
+    "rpd": (0, "requests a day and key (0: no limit)"),
+    "parallel": (0, "requests of a key in flight (0: no limit)"),
+    "retry-after-s": (0.0, "what a 429 says in Retry-After (0: the truth)"),
+    "error-rate": (0.0, "share of requests that end in a 500 or 503 (0)"),
+    "drop-rate": (0.0, "share whose connection is broken (0)"),
+    "malformed-rate": (0.0, "share answered with half of the JSON (0)"),
+    "short-rate": (0.0, "share answered with the last answer missing (0)"),
+    "limited-rate": (0.0, "share refused with a bare 429 though within the limits (0)"),
+    "cut-rate": (0.0, "share of chat answers that stop half-way, for their length (0)"),
+    "seed": (0, "decides answers, latencies and faults (0)"),
+}
+"""Option of `simulate` -> its default, whose type is that of all its values, and its help."""
 
 
 def _simulate(commands: "Commands") -> None:
@@ -177,19 +222,25 @@ def _simulate(commands: "Commands") -> None:
     )
     command.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     command.add_argument("--port", type=_whole(0, 65_535), default=8800, help="0 takes a free one (8800)")
-    command.add_argument("--latency-ms", type=float, default=300.0, metavar="N", help="median time to an answer (300)")
+    for name, (default, told) in _SWITCHES.items():
+        command.add_argument(f"--{name}", type=type(default), default=default, metavar="N", help=told)
+    command.add_argument("--quiet", action="store_true", help="limits without headers, and a web page for a 429")
     command.add_argument(
-        "--latency-sigma", type=float, default=0.4, metavar="N", help="spread of the lognormal latency (0.4)"
+        "--outage", type=_span, default=(0, 0), metavar="START:LENGTH", help="seconds from the start with 503s only"
     )
+    command.add_argument("--poison", default="", metavar="TEXT", help="a text that gets a whole request refused (400)")
     command.add_argument(
-        "--item-ms", type=float, default=2.0, metavar="N", help="added for each input of an embeddings request (2)"
+        "--key", action="append", default=[], dest="keys", metavar="KEY", help="a key accepted (default: any)"
     )
-    command.add_argument("--rpm", type=int, default=0, metavar="N", help="requests a minute and key (0: no limit)")
-    command.add_argument("--tpm", type=int, default=0, metavar="N", help="tokens a minute and key (0: no limit)")
-    command.add_argument(
-        "--error-rate", type=float, default=0.0, metavar="N", help="share of requests that end in a 500 or 503 (0)"
-    )
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="decides answers, latencies and faults (0)")
-    command.add_argument("--key", action="append", default=[], metavar="KEY", help="a key accepted (default: any)")
+    command.add_argument("--revoked", action="append", default=[], metavar="KEY", help="a key refused (401)")
     command.add_argument("--log", type=Path, metavar="FILE", help="write each request as a JSON line")
     command.add_argument("--while-engine", type=Path, help=argparse.SUPPRESS)
+
+
+def _span(text: str) -> tuple[float, float]:
+    """Return the two numbers of `START:LENGTH`."""
+    start, _, length = text.partition(":")
+    try:
+        return float(start), float(length)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not of the form START:LENGTH, as in 10:15") from error

@@ -2,8 +2,9 @@
 
 import asyncio
 from argparse import Namespace
+from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..engine.simulator import Behaviour, Simulator
 from ..engine.store.lock import owner
@@ -17,18 +18,14 @@ GRACE_S: Final = 20.0
 
 def simulate(options: Namespace) -> int:
     """Serve until interrupted; the address goes to standard output, so that a script can read it."""
-    behaviour = Behaviour(
-        latency_ms=options.latency_ms,
-        latency_sigma=options.latency_sigma,
-        item_ms=options.item_ms,
-        rpm=options.rpm,
-        tpm=options.tpm,
-        error_rate=options.error_rate,
-        seed=options.seed,
-        keys=tuple(options.key),
-    )
-    on_fast_loop(_serve(behaviour, options))
+    on_fast_loop(_serve(behaviour_of(options), options))
     return 0
+
+
+def behaviour_of(options: Namespace) -> Behaviour:
+    """Return the behaviour that options of the same names ask for; raises SettingError for an impossible one."""
+    given: dict[str, Any] = vars(options) | {name: tuple(getattr(options, name)) for name in ("keys", "revoked")}
+    return Behaviour(**{field.name: given[field.name] for field in fields(Behaviour) if field.name in given})
 
 
 async def _serve(behaviour: Behaviour, options: Namespace) -> None:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from ..engine.snapshot import Event, Snapshot
 from ..engine.text import clean
 from ..tui.format import clock, count, duration, latency, money, percent, plural, rate
+from ..tui.limiting import shares_text, standing
 from ..tui.series import RECENT_S, eta_s, latency_quantiles, recent_rate, settled
 from .facts import facts, mean_rate
 from .say import LogFormat, say
@@ -82,7 +83,7 @@ class TextLines:
         for event in self._news.of(snapshot, ended=ended):
             self.print(event_line(snapshot, event))
         if ended:
-            say(summary(snapshot))
+            say_summary(snapshot)
         elif time.monotonic() >= self._next:
             self._next += LINE_S
             self.print(f"{clock(snapshot.taken_at)} {snapshot.job.name}: {progress(snapshot)}")
@@ -138,7 +139,7 @@ class Bar:
         )
         if ended:
             self._progress.stop()
-            say(summary(snapshot))
+            say_summary(snapshot)
 
 
 def event_line(snapshot: Snapshot, event: Event) -> str:
@@ -153,10 +154,18 @@ def progress(snapshot: Snapshot) -> str:
     median, _, _ = latency_quantiles(snapshot, RECENT_S)
     done = job.done + job.failed
     speed = rate(recent_rate(snapshot, settled))
+    why = standing(snapshot, briefly=True)
     return (
         f"{count(done)}/{count(job.total)} ({percent(done, job.total)}), {speed} items/s,"
-        f" {count(job.failed)} failed, p50 {latency(median)}, ETA {duration(eta_s(snapshot))}"
+        f" {count(job.failed)} failed, p50 {latency(median)}, ETA {duration(eta_s(snapshot))}{why and f', {why}'}"
     )
+
+
+def say_summary(snapshot: Snapshot) -> None:
+    """Tell where a run's time went, and how it ended."""
+    if went := shares_text(snapshot.job.spent):
+        say(f"time went: {went}")
+    say(summary(snapshot))
 
 
 def summary(snapshot: Snapshot) -> str:
@@ -165,8 +174,9 @@ def summary(snapshot: Snapshot) -> str:
     cost = "" if job.cost is None else f", {money(job.cost)}"
     why = f": {clean(job.reason).rstrip('.')}" if job.reason else ""
     where = f" → {job.output}" if job.output else ""
+    cut = f" ({count(job.cut)} cut short by the token limit)" if job.cut else ""
     return (
-        f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done,"
+        f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done{cut},"
         f" {count(job.failed)} failed, {count(job.left)} left; {plural(job.requests, 'request')} in"
         f" {duration(job.active_s)} ({rate(mean_rate(job))} items/s){cost}{where}"
     )

@@ -11,7 +11,7 @@ from ..tui.source import WorkspaceSource
 from .opened import opened
 from .parser import DEFAULT_DB
 from .say import say
-from .tell import summary
+from .tell import say_summary
 
 
 def watch(path: Path, job: str | None, *, ascii_only: bool) -> int:
@@ -35,5 +35,5 @@ def _say(path: Path, left: Exit) -> int:
         does, attached = ("drains", "shows") if draining else ("goes on", "returns to")
         say(f"{left.job} {does}; `batchtop attach {left.job}{elsewhere}` {attached} it")
         return EXIT_INTERRUPTED if left.left in {Left.DRAINING, Left.CANCELLED} else EXIT_OK
-    say(summary(snapshot))
+    say_summary(snapshot)
     return snapshot.job.exit_code or 0

@@ -28,6 +28,11 @@ class Batcher:
         return len(self._fresh)
 
     @property
+    def only_retries(self) -> bool:
+        """Whether all that waits has failed before and rests."""
+        return bool(self._retries) and not (self._fresh or self._parts)
+
+    @property
     def exhausted(self) -> bool:
         """Whether nothing waits and no new item will come."""
         return self._closed and not (self._fresh or self._retries or self._parts)
@@ -40,10 +45,9 @@ class Batcher:
         """Take an item back that may be tried again at `due`."""
         heapq.heappush(self._retries, (due, next(self._order), item))
 
-    def split(self, items: tuple[Item, ...]) -> None:
-        """Take a batch back as two halves that go by themselves: one item in it spoils it for the others."""
-        middle = len(items) // 2
-        self._parts.extend((items[:middle], items[middle:]))
+    def add_parts(self, parts: Iterable[tuple[Item, ...]]) -> None:
+        """Take parts of batches that go before all else, each by itself."""
+        self._parts.extend(parts)
 
     def close(self) -> None:
         """Say that no new item will come."""

@@ -1,5 +1,7 @@
 """Every number of one job, kept twice: for the totals of its row, and for the sample of the second."""
 
+from collections.abc import Mapping
+
 from .job import TaskSpec, cost_usd
 from .metrics import Tally
 from .outcome import Outcome, Usage
@@ -8,13 +10,27 @@ from .settle import Settled
 from .store.writer import BACKLOG_LIMIT, Writer
 
 
-class Books:
-    """The ledger of one job, and the prices of its tokens."""
+class TokenPrice:
+    """What the tokens of one task cost, 0 where no price is known."""
 
-    def __init__(self, writer: Writer, job: int, task: TaskSpec, sampler: Sampler) -> None:
+    def __init__(self, task: TaskSpec) -> None:
+        self._task = task
+
+    def of(self, usage: Usage) -> float:
+        """Return the price of what was used."""
+        return cost_usd(self._task, usage) or 0.0
+
+    def at_most(self, tokens: int) -> float:
+        """Return the highest price that so many tokens can have."""
+        return max(self.of(Usage(tokens_in=tokens)), self.of(Usage(tokens_out=tokens)))
+
+
+class Books:
+    """The ledger of one job."""
+
+    def __init__(self, writer: Writer, job: int, sampler: Sampler) -> None:
         self._writer = writer
         self._job = job
-        self._task = task
         self._sampler = sampler
 
     @property
@@ -31,15 +47,12 @@ class Books:
         """Store an item that is done or failed, and count it."""
         self._writer.put(self._job, settled)
         for tally in self._tallies():
-            tally.item(settled.answer.outcome)
+            tally.item(settled.answer)
 
-    def of(self, usage: Usage) -> float:
-        """Return the price of what was used, 0 where no price is known."""
-        return cost_usd(self._task, usage) or 0.0
-
-    def at_most(self, tokens: int) -> float:
-        """Return the highest price that so many tokens can have."""
-        return max(self.of(Usage(tokens_in=tokens)), self.of(Usage(tokens_out=tokens)))
+    def spend(self, spent: Mapping[str, float]) -> None:
+        """Count slot-seconds by what they were spent on."""
+        for tally in self._tallies():
+            tally.spend(spent)
 
     def _tallies(self) -> tuple[Tally, Tally]:
         return self._writer.tally(self._job), self._sampler.tally

@@ -21,6 +21,7 @@ _CODES: Final[dict[str, Outcome]] = {
             "billing_error",
             "billing_not_active",
             "billing_hard_limit_reached",
+            "blocked_api_access",
             "budget_exceeded",
             "arrearage",
         ),
@@ -36,8 +37,14 @@ _CODES: Final[dict[str, Outcome]] = {
             "account_deactivated",
             "model_not_found",
             "modelnotfound",
+            "model_not_available",
+            "model_decommissioned",
+            "model_terms_required",
             "deploymentnotfound",
+            "operationnotsupported",
             "invalid_model",
+            "expired_key",
+            "failed_precondition",
         ),
         Outcome.AUTH,
     ),
@@ -54,6 +61,7 @@ _CODES: Final[dict[str, Outcome]] = {
     **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "ratelimitreached"), Outcome.RATE_LIMITED),
     **dict.fromkeys(("overloaded_error", "engine_overloaded", "slow_down"), Outcome.OVERLOADED),
     "timeout_error": Outcome.TIMEOUT,
+    "json_validate_failed": Outcome.SHORT_REPLY,  # Groq: the model, not the request, got its JSON wrong
 }
 """Codes whose meaning the status does not tell, or tells wrong; in lower case."""
 
@@ -70,6 +78,7 @@ _STATUSES: Final[dict[int, Outcome]] = {
     429: Outcome.RATE_LIMITED,
     498: Outcome.OVERLOADED,  # Groq: no capacity for the flex tier
     499: Outcome.OVERLOADED,
+    501: Outcome.AUTH,  # llama.cpp: started without what this URL needs
     504: Outcome.TIMEOUT,
     524: Outcome.TIMEOUT,  # Cloudflare: the origin took too long
 }
@@ -77,6 +86,7 @@ _STATUSES: Final[dict[int, Outcome]] = {
 _HINTS: Final[dict[int, str]] = {
     404: "no such model or URL",
     405: "this URL takes no such request: check base_url",
+    501: "this server can't do that: check base_url, and what the server was started with",
 }
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -150,16 +160,21 @@ def _parse(body: bytes) -> object | None:
 def _fault(parsed: object) -> _Fault | None:
     """Return what the body of an error says, whichever provider's shape it has."""
     if isinstance(parsed, list):  # Google wraps its error in a list
-        parsed = cast("list[object]", parsed)[0] if parsed else None
+        parsed = _first(cast("object", parsed))
     if not isinstance(parsed, dict):
         return None
     outer = cast("_JsonObject", parsed)
-    inner = outer.get("error")
+    inner = outer.get("error") or _first(outer.get("errors"))  # Cloudflare has several
     if isinstance(inner, dict):
         return _fault_in(cast("_JsonObject", inner))
     if inner or outer.get("object") == "error" or "detail" in outer or "message" in outer:
         return _fault_in(outer)
     return None
+
+
+def _first(values: object) -> object:
+    """Return the first of a list, None where there is none."""
+    return cast("list[object]", values)[0] if isinstance(values, list) and values else None
 
 
 def _fault_in(error: _JsonObject) -> _Fault:

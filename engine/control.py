@@ -44,6 +44,7 @@ class Control:
             "resume": self._resume,
             "drain": self._drain,
             "cancel": self._cancel,
+            "retest": self._retest,
         }
 
     async def serve(self) -> None:
@@ -101,6 +102,9 @@ class Control:
     async def _cancel(self, command: Command) -> str:
         await self._jobs.job(command.job).cancel(f"cancelled by {command.who}")
         return "cancelled"
+
+    async def _retest(self, command: Command) -> str:
+        return f"testing again: {self._jobs.job(command.job).retest()}"
 
 
 def _told(changed: Mapping[str, tuple[Value, Value]]) -> str:

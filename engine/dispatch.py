@@ -1,34 +1,32 @@
 """The loop of a running job: keeps `concurrency` batches in flight until nothing is left or it is told to stop."""
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from .admission import Budget, Chunks, Slots
 from .batcher import Batcher
 from .clock import Clock
-from .exchange import Exchange, Exchanged, RecalledError, Route, nearest
+from .errors import StoppedError
+from .exchange import Exchange
 from .hold import Hold
 from .item import Item
-from .ledger import Ledger, Price
+from .ledger import Ledger
 from .limits import LaneClosed
-from .outcome import REFUSED, TRANSIENT, Answer, Outcome, Usage
+from .limits.memory import Memory
+from .route import Route, may_help, nearest
+from .sender import Sender
 from .settings import Settings
-from .settle import Again, PutBack, Settled, judge
-from .tasks import Call, Reply
+from .slottime import Occupancy, SlotTime
 from .transport import Transport
 from .wake import Wake
-
-_MAYBE_BILLED: Final = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT})
 
 RECHECK_S: Final = 0.05
 """How often a lane is asked again that waits for somebody else's answer: another job may use it too."""
 
 
 class Dispatcher:
-    """Sends the items of one job. `settings` may be replaced at any time; call `wake` after anything changed."""
+    """Sends the items of one job. Call `wake` after anything changed that it can't know of."""
 
     def __init__(
         self,
@@ -37,38 +35,69 @@ class Dispatcher:
         routes: Sequence[Route],
         transport: Transport,
         ledger: Ledger,
-        price: Price,
         budget: Budget,
         clock: Clock,
     ) -> None:
-        self.settings = settings
         self.batcher = Batcher()
         self.wake = Wake()
-        self._paused = False
-        self.stop: LaneClosed | Hold | None = None
+        self.memory = Memory()
+        self.stop: StoppedError | Hold | None = None
         """Why no batch is sent any more: every lane closed, the budget used up, or somebody's wish."""
         self.hold: Hold | None = None
         """What holds the next batch back at the moment."""
+        self._paused = False
         self._routes = routes
         self._exchange = Exchange(transport, clock, self.wake)
         self._ledger = ledger
-        self._price = price
         self._budget = budget
         self._clock = clock
         self._slots = Slots()
         self._chunks = Chunks()
+        self._time = SlotTime()
         self._tasks: set[asyncio.Task[None]] = set()
         self._fault: BaseException | None = None
+        self._sender = Sender(
+            settings=settings,
+            batcher=self.batcher,
+            exchange=self._exchange,
+            ledger=ledger,
+            budget=budget,
+            clock=clock,
+            answered=self._look_after,
+            closed=self._lane_closed,
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """What the job obeys; may be replaced at any time."""
+        return self._sender.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._sender.settings = settings
 
     @property
     def in_flight(self) -> int:
         """Batches sent and not yet answered in full."""
         return self._slots.in_flight
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since a request ended, 0 while none is at the server."""
+        sent = sum(route.busy for route in self._routes) - self._exchange.waiting
+        return self._clock.now() - self._sender.last_end if sent > 0 else 0.0
+
+    def spent(self) -> dict[str, float]:
+        """Return the slot-seconds since the last call, by what they were spent on."""
+        now = self._clock.now()
+        self._time.change(now, self._occupancy())
+        return self._time.take(now)
+
     def pause(self) -> None:
         """Send nothing more until `resume`."""
         self._paused = True
         self._exchange.shut()
+        self.wake()
 
     def resume(self) -> None:
         """Go on after `pause`."""
@@ -76,7 +105,7 @@ class Dispatcher:
         self._exchange.reopen()
         self.wake()
 
-    def end(self, why: LaneClosed | Hold) -> None:
+    def end(self, why: StoppedError | Hold) -> None:
         """Begin no batch any more; the first reason given is the one that is told, but a drain may become a cancel."""
         if self.stop is None or self.stop == Hold("drain"):
             self.stop = why
@@ -91,12 +120,14 @@ class Dispatcher:
         """Return when every item is settled, or, once `stop` is set, when nothing is in flight any more."""
         try:
             while not (self._done() and not self._tasks):
-                want_items()
+                if not self.memory.tight or self.batcher.fresh < self.settings.batch_size:
+                    want_items()
                 now = self._clock.now()
                 self.hold = self._held(now)
                 if self.hold is None:
                     self._begin(self.batcher.take(now, self.settings.batch_size, self.settings.max_wait))
                 else:
+                    self._time.change(now, self._occupancy())
                     await self.wake.wait(self.hold.until)
                 if self._fault:
                     raise self._fault
@@ -112,6 +143,19 @@ class Dispatcher:
     def _done(self) -> bool:
         return self.stop is not None or self.batcher.exhausted
 
+    def _occupancy(self) -> Occupancy:
+        begun = sum(route.busy for route in self._routes)
+        lane = self._exchange.holding()
+        return Occupancy(
+            slots=0 if self._paused else self.settings.concurrency,
+            busy=self._slots.in_flight,
+            gate=self.hold,
+            waiting=self._exchange.waiting / begun if begun else 0.0,
+            lane=(lane.hold() or Hold("queue")) if lane else None,
+        )
+
+    # ── the gates ──
+
     def _held(self, now: float) -> Hold | None:
         """Ask every gate in turn; the first that holds the batch back names the reason."""
         if self._done():
@@ -121,7 +165,8 @@ class Dispatcher:
         if self._ledger.full:
             return Hold("sink")
         return (
-            self._slots.hold(now, self.settings)
+            self.memory.hold(self._slots.in_flight, self.settings.concurrency)
+            or self._slots.hold(now, self.settings)
             or self._chunks.hold(now, self.settings)
             or self._over_budget()
             or self._no_item(now)
@@ -137,7 +182,9 @@ class Dispatcher:
 
     def _no_item(self, now: float) -> Hold | None:
         ready = self.batcher.ready_at(now, self.settings.batch_size, self.settings.max_wait)
-        return None if ready is not None and ready <= now else Hold("source", ready)
+        if ready is not None and ready <= now:
+            return None
+        return Hold("retry" if self.batcher.only_retries else "source", ready)
 
     def _lane_hold(self, now: float) -> Hold | None:
         """Begin no batch while its lane holds back, so that a change of settings reaches the next one."""
@@ -153,18 +200,20 @@ class Dispatcher:
         """Return the way a batch goes now; where every lane is closed any will do, it says why and ends the job."""
         return nearest(self._routes) or self._routes[0]
 
+    # ── batches ──
+
     def _begin(self, batch: tuple[Item, ...]) -> None:
         route = self._route()
-        plan = route.task.plan(batch)
-        if not self._budget.reserve(sum(map(self._at_most, plan.calls)), self.settings.cost):
-            return self._put_back(batch)
+        plan = route.task.plan(batch, self.settings.items_per_request)
+        if not self._sender.reserve(route, plan.calls):
+            return self._sender.give_back(batch)
         for item, answer in plan.unfit:
-            self._settle(item, answer, latency_ms=0.0, counts=True)
+            self._sender.settle(item, answer, route=route)
         if plan.calls:
             route.busy += len(plan.calls)
             self._slots.begin()
             self._chunks.begin()
-            task = asyncio.create_task(self._send(route, plan.calls))
+            task = asyncio.create_task(self._sender.send(route, plan.calls))
             self._tasks.add(task)
             task.add_done_callback(self._end)
         return None
@@ -181,89 +230,14 @@ class Dispatcher:
             self._fault = self._fault or task.exception()
         self.wake()
 
-    async def _send(self, route: Route, calls: Sequence[Call]) -> None:
-        if len(calls) == 1:
-            await self._call(route, calls[0])
-        else:
-            await asyncio.gather(*(self._call(route, call) for call in calls))
-
-    async def _call(self, route: Route, call: Call) -> None:
-        cost = 0.0
-        try:
-            done = await self._exchange.send(route, call, self.settings.timeout)
-        except RecalledError:
-            self._put_back(call.items)
-        except LaneClosed as closed:
-            self._put_back(call.items)
-            self._lane_closed(closed)
-        else:
-            cost = self._cost(call, done.reply)
-            self._ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms)
-            self._take_answers(call, done)
-            self._look_after(route)
-        finally:
-            route.busy -= 1
-            self._budget.settle(self._at_most(call), cost)
-
     def _look_after(self, route: Route) -> None:
         """After an answer, use what it opened; what waits for a lane in trouble goes by another, where there is one."""
         if self.hold and self.hold.reason == "trial":
             self.wake()  # the first answer opens the lane, and its batch may not be over for long
         held = route.lane.hold() if route.lane.waiting and len(self._routes) > 1 else None
-        if held and held.reason in {"cooldown", "breaker"} and self._route() is not route:
+        if held and held.reason in {"cooldown", "breaker"} and may_help(self._routes, route):
             self._exchange.recall(route.lane)
-
-    def _cost(self, call: Call, reply: Reply) -> float:
-        """Return what a request cost; where the server did not say and may have worked, what it may have cost."""
-        unsaid = reply.usage == Usage() and reply.outcome in _MAYBE_BILLED
-        return self._at_most(call) if unsaid else self._price.of(reply.usage)
-
-    def _at_most(self, call: Call) -> float:
-        return self._price.at_most(call.most.total)
 
     def _lane_closed(self, closed: LaneClosed) -> None:
         if nearest(self._routes) is None:
             self.end(closed)
-
-    def _take_answers(self, call: Call, done: Exchanged) -> None:
-        if _may_be_spoiled(call, done):
-            self.batcher.split(call.items)
-            return
-        for item, answer in zip(call.items, done.reply.answers, strict=True):
-            self._settle(item, answer, latency_ms=done.latency_ms, counts=done.counts)
-
-    def _settle(self, item: Item, answer: Answer, *, latency_ms: float, counts: bool) -> None:
-        verdict = judge(
-            answer,
-            attempts=item.attempts,
-            max_attempts=self.settings.max_attempts,
-            counts=counts,
-            draw=random.random(),  # noqa: S311 (jitter, not a secret)
-        )
-        match verdict:
-            case Again(after_s, attempts):
-                self.batcher.again(replace(item, attempts=attempts), self._clock.now() + after_s)
-            case PutBack():
-                self._put_back((item,))
-            case None:
-                self._ledger.settled(Settled(item, answer, item.attempts + 1, latency_ms, self._clock.wall()))
-
-    def _put_back(self, items: Sequence[Item]) -> None:
-        now = self._clock.now()
-        for item in items:
-            self.batcher.again(item, now)
-
-
-def _may_be_spoiled(call: Call, done: Exchanged) -> bool:
-    """Return whether one item may be what fails a call for the others; its halves then go by themselves.
-
-    A server that stumbles over an item says so by a 400, or by a 500 or a silence that comes again; one that objects to
-    it may refuse it as if the key were the matter, on a lane that has served well.
-    """
-    if len(call.items) == 1:
-        return False
-    if done.reply.outcome in {Outcome.BAD_ITEM, Outcome.SHORT_REPLY}:
-        return True
-    if done.reply.outcome in REFUSED:
-        return done.counts
-    return done.counts and done.reply.outcome in TRANSIENT and any(item.attempts for item in call.items)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from .errors import StoppedError
 from .hold import Hold
-from .limits import LaneClosed
 from .snapshot import JobRow, JobState
 
 EXIT_OK: Final = 0
@@ -22,11 +22,11 @@ class End:
     exit_code: int
 
 
-def ended(stop: LaneClosed | Hold | None, row: JobRow) -> End:
+def ended(stop: StoppedError | Hold | None, row: JobRow) -> End:
     """Return how a run ended whose loop stopped for the reason `stop`, or for want of items."""
     match stop:
-        case LaneClosed() as closed:
-            return End(JobState.STOPPED, str(closed), closed.exit_code)
+        case StoppedError() as error:
+            return End(JobState.STOPPED, str(error), error.exit_code)
         case Hold("budget"):
             return stopped(
                 f"the budget is used up: ${row.cost or 0:.4f} spent, the next batch may cost more than is left"
@@ -39,7 +39,7 @@ def ended(stop: LaneClosed | Hold | None, row: JobRow) -> End:
             return End(JobState.FINISHED, "", EXIT_FAILED_ITEMS if row.failed else EXIT_OK)
 
 
-def interrupted(stop: LaneClosed | Hold | None, told: str) -> End:
+def interrupted(stop: StoppedError | Hold | None, told: str) -> End:
     """Return the end of a run that somebody wished to end."""
     state = JobState.CANCELLED if stop == Hold("cancel") else JobState.DRAINED
     return End(state, f"{told}; run the job again to continue", EXIT_INTERRUPTED)

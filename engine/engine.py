@@ -2,25 +2,28 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
+from .books import TokenPrice
 from .clock import Clock, LoopClock
 from .control import Control
 from .ending import End
 from .errors import AuthError, UsageError
-from .exchange import Route
-from .job import JobSpec
+from .job import JobSpec, TaskSpec, tiers
 from .limits import Lane
+from .route import Route
 from .runner import Runner
-from .store import record
+from .store import lanes, record
 from .store.inbox import Inbox
 from .store.lock import WorkspaceLock
 from .store.writer import Writer
 from .tasks import build_task
+from .tasks.tokens import counter
+from .text import key_tag
 from .transport import Transport
 from .transport_aiohttp import AiohttpTransport
 
@@ -47,7 +50,8 @@ class Engine:
         self._clock = clock or LoopClock()
         self._runners: dict[str, Runner] = {}
         self._runs: dict[str, asyncio.Task[End]] = {}
-        self._lanes: dict[tuple[str, ...], Lane] = {}
+        self._lanes: dict[lanes.Identity, Lane] = {}
+        self._remembered: dict[lanes.Identity, bytes] = {}
         self._draining = False
         self._submitting = asyncio.Lock()
 
@@ -58,6 +62,7 @@ class Engine:
             inbox = await stack.enter_async_context(Inbox(self.path, self._writer))
             await inbox.refuse_stale(self._clock.wall())
             self.interrupted = await self._writer.run(record.interrupted)
+            self._remembered = await self._writer.run(lanes.remembered)
             self._transport = self._open_transport()
             stack.push_async_callback(self._transport.aclose)
             works = (self._beat(inbox), Control(self, inbox, self._clock).serve())
@@ -95,6 +100,8 @@ class Engine:
     async def _start(self, spec: JobSpec, wishes: Collection[str]) -> Runner:
         if earlier := self._runs.get(spec.name):
             await asyncio.wait({earlier})  # its last commit may still be on the way
+        if spec.task.tokenizer:
+            await asyncio.to_thread(counter, spec.task.tokenizer)  # its vocabulary is read, or even fetched, only once
         routes = self._routes(spec)
         job, live = await self._writer.run(lambda db: record.register(db, spec, self._clock.wall(), wishes))
         runner = Runner(
@@ -147,30 +154,46 @@ class Engine:
     # ── inside ──
 
     def _routes(self, spec: JobSpec) -> tuple[Route, ...]:
-        """Return one way to the provider for each usable key, or one without where none is needed."""
-        names = spec.task.api_key_env
+        """Return the ways to the job's provider, and to those it falls back to."""
+        return tuple(route for tier, task in enumerate(tiers(spec.task)) for route in self._ways(spec, tier, task))
+
+    def _ways(self, spec: JobSpec, tier: int, task: TaskSpec) -> Iterator[Route]:
+        """Yield one way to a provider for each usable key, or one without where none is needed."""
+        names = task.api_key_env
         found = {name: self._environment.get(name, "").strip() for name in names}
         keys = {key: name for name, key in reversed(found.items()) if key}
         if names and not keys:
             raise AuthError(
                 f"no API key: {' or '.join(names)} is not set in the environment of the engine (pid {os.getpid()});"
-                " export it before the engine starts, or name another variable in task.api_key_env"
+                " export it before the engine starts, or name another variable in"
+                f" {'task.api_key_env' if tier == 0 else f'task.fallback[{tier - 1}].api_key_env'}"
             )
-        ways = [(name, key) for key, name in reversed(keys.items())] or [("", None)]
-        return tuple(Route(self._lane(spec, name, key), build_task(spec.task, key)) for name, key in ways)
+        model = "" if task.model == spec.task.model else task.model
+        for name, key in [(name, key) for key, name in reversed(keys.items())] or [("", None)]:
+            yield Route(self._lane(task, name, key), build_task(task, key), TokenPrice(task), tier, model)
 
-    def _lane(self, spec: JobSpec, key_name: str, key: str | None) -> Lane:
+    def _lane(self, task: TaskSpec, key_name: str, key: str | None) -> Lane:
         """Return the lane that all jobs with this server, model and key share; a closed one gets another chance."""
-        identity = (spec.task.base_url, spec.task.model, key_name)
+        identity = (f"{task.base_url} {task.model} {key_name}", key_tag(key or ""))
         lane = self._lanes.get(identity)
         if lane is None:
-            host = urlsplit(spec.task.base_url).netloc
-            name = f"{spec.task.model} @ {host}{' · ' if key_name else ''}{key_name}"
+            host = urlsplit(task.base_url).netloc
+            name = f"{task.model} @ {host}{' · ' if key_name else ''}{key_name}"
             lane = self._lanes[identity] = Lane(name, self._clock, secret=key or "")
+            if state := self._remembered.get(identity):
+                lane.restore(state, self._clock.wall())
         hold = lane.hold()
         if hold and hold.reason == "closed":
             lane.reopen()
         return lane
+
+    def _remember_lanes(self) -> None:
+        """Write down what the lanes have used and learned, where that has changed."""
+        for identity, lane in self._lanes.items():
+            state = lane.saved(self._clock.wall())
+            if state != self._remembered.get(identity):
+                self._remembered[identity] = state
+                lanes.remember(self._writer, identity, state, self._clock.wall())
 
     async def _stop_all(self) -> None:
         for name, run in self._runs.items():
@@ -179,14 +202,16 @@ class Engine:
         await asyncio.gather(*self._runs.values(), return_exceptions=True)
 
     async def _beat(self, inbox: Inbox) -> None:
-        """Write a sign of life, and make sure that there is still a workspace to write it into."""
+        """Write a sign of life and what the lanes know, and make sure that there is still a workspace to write to."""
         started_at = self._clock.wall()
         try:
             while True:
                 self._writer.check_file()
                 inbox.beat(os.getpid(), started_at, self._clock.wall())
+                self._remember_lanes()
                 await self._clock.sleep(HEARTBEAT_S)
         finally:
+            self._remember_lanes()
             inbox.leave()
 
 

@@ -1,27 +1,15 @@
 """Calls on their way through a lane: admitted, sent, read, and reported back to it."""
 
 import asyncio
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from operator import itemgetter
 
 from .clock import Clock
-from .hold import Hold
 from .limits import Grant, Lane, RequestTooLarge
 from .outcome import Answer, Outcome, Usage
-from .tasks import Call, Reply, Task
+from .route import Route
+from .tasks import Call, Reply
 from .transport import Transport, TransportError
-
-
-@dataclass(slots=True, eq=False)
-class Route:
-    """One job's way to the provider: the lane that paces it, and the task that writes requests with the lane's key."""
-
-    lane: Lane
-    task: Task
-    busy: int = 0
-    """Calls begun on it and not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +55,15 @@ class Exchange:
             if waited_for is lane:
                 wait.cancel()
 
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their lane."""
+        return len(self._waits)
+
+    def holding(self) -> Lane | None:
+        """Return the lane that a call has waited for longest, or None when none waits."""
+        return next(iter(self._waits.values()), None)
+
     async def send(self, route: Route, call: Call, timeout_s: float) -> Exchanged:
         """Send a call when its lane lets it, and return what came of it.
 
@@ -100,6 +97,7 @@ class Exchange:
             headers=headers,
             used=reply.usage if reply.usage.total else None,
             message=reply.message,
+            subject=call.items[0].row,
         )
         return Exchanged(reply, latency_ms, counts)
 
@@ -129,16 +127,3 @@ def _is_cancelled() -> bool:
 
 def _unanswered(call: Call, outcome: Outcome, message: str) -> Reply:
     return Reply(outcome, (Answer(outcome, message=message),) * len(call.items), message=message)
-
-
-def nearest(routes: Iterable[Route]) -> Route | None:
-    """Return the route that may send soonest, of several the least busy, or None when every lane is closed."""
-    holds = [(route.lane.hold(), route) for route in routes]
-    usable = [(_readiness(hold), route.busy, route) for hold, route in holds if not hold or hold.reason != "closed"]
-    return min(usable, key=itemgetter(0, 1), default=(0.0, 0, None))[2]
-
-
-def _readiness(hold: Hold | None) -> float:
-    if hold is None:
-        return 0.0
-    return math.inf if hold.until is None else hold.until

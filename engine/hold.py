@@ -4,9 +4,9 @@ from typing import Literal, NamedTuple, TypeAlias
 
 Reason: TypeAlias = Literal[
     # of a lane
-    "closed", "breaker", "cooldown", "trial", "rpm", "tpm",
+    "closed", "breaker", "cooldown", "trial", "parallel", "rpm", "tpm", "tpm_in", "tpm_out", "rpd",
     # of a job
-    "paused", "sink", "concurrency", "delay", "chunk", "budget", "source", "queue",
+    "paused", "sink", "memory", "concurrency", "delay", "chunk", "budget", "source", "retry", "queue",
     # a job that ends
     "ending", "drain", "cancel", "output",
 ]  # fmt: skip

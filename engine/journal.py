@@ -1,13 +1,17 @@
 """A job's story as it goes into the workspace: its state, its log, its samples, its lanes."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from .clock import Clock
 from .limits import Lane
 from .sampler import Sampler
 from .settings import Value, show
-from .snapshot import JobState, LaneState
+from .snapshot import JobState, LaneState, Sample
 from .store.record import Log
+
+STALLED_S: Final = 45.0
+"""So long without an answer is worth a word."""
 
 
 class Journal:
@@ -18,6 +22,7 @@ class Journal:
         self._sampler = sampler
         self._clock = clock
         self._lanes: dict[str, LaneState] = {}
+        self._stalled_s = 0.0
 
     def tell(self, message: str, level: str = "info") -> None:
         """Write a line of the log."""
@@ -41,11 +46,21 @@ class Journal:
         self._log.change(self._clock.wall(), who, key, old, new)
         self.tell(f"{key} {show(key, old)} → {show(key, new)} ({origin})")
 
-    def sample(self, *, in_flight: int, target: int, backlog: int, lanes: Iterable[Lane]) -> None:
-        """Write what happened since the last sample, and how the lanes stand where that has changed."""
-        self._log.sample(self._sampler.sample(in_flight=in_flight, target=target, backlog=backlog))
+    def sample(self, *, in_flight: int, target: int, backlog: int, lanes: Iterable[Lane]) -> Sample:
+        """Write and return what happened since the last sample; write how the lanes stand where that has changed."""
+        sample = self._sampler.sample(in_flight=in_flight, target=target, backlog=backlog)
+        self._log.sample(sample)
         for lane in lanes:
             self._lane(lane.state(self._clock.wall()))
+        return sample
+
+    def silence(self, silent_s: float, requests: int) -> None:
+        """Tell when no request has ended for long though some are at the server, and when that is over."""
+        if silent_s >= STALLED_S and not self._stalled_s:
+            self.tell(f"no answer for {silent_s:.0f} s: {requests:,} batches wait for the server", "warn")
+        if self._stalled_s and silent_s < STALLED_S:
+            self.tell(f"answers come again, after {self._stalled_s:.0f} s without one")
+        self._stalled_s = silent_s if silent_s >= STALLED_S else 0.0
 
     def _lane(self, lane: LaneState) -> None:
         before = self._lanes.get(lane.name)

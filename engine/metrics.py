@@ -1,11 +1,12 @@
 """Counters of a job between two samples, and the totals they add up to."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from .histogram import Histogram
-from .outcome import Outcome, Usage
+from .outcome import Answer, Outcome, Usage
 
 _WAITED_FOR: Final = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT})
 
@@ -16,12 +17,15 @@ class Tally:
 
     items: int = 0
     failed: int = 0
+    cut: int = 0
     requests: int = 0
     errors: Counter[str] = field(default_factory=Counter[str])
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
     latency: Histogram = field(default_factory=Histogram)
+    spent: dict[str, float] = field(default_factory=dict[str, float])
+    """Slot-seconds by what they were spent on."""
 
     def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
         """Count one request that has ended; failed ones are billed too.
@@ -37,9 +41,19 @@ class Tally:
         if outcome is not Outcome.OK:
             self.errors[outcome] += 1
 
-    def item(self, outcome: Outcome) -> None:
+    def spend(self, spent: Mapping[str, float]) -> None:
+        """Count slot-seconds by what they were spent on."""
+        self.spent = merged(self.spent, spent)
+
+    def item(self, answer: Answer) -> None:
         """Count one item that is done or has failed for good."""
-        if outcome is Outcome.OK:
+        if answer.outcome is Outcome.OK:
             self.items += 1
+            self.cut += answer.finish_reason == "length"
         else:
             self.failed += 1
+
+
+def merged(spent: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    """Return the sums of both, by what they were spent on."""
+    return {what: spent.get(what, 0.0) + more.get(what, 0.0) for what in (*spent, *(more.keys() - spent.keys()))}

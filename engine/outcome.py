@@ -51,3 +51,5 @@ class Answer:
     """JSON text of the output, when the outcome is ok."""
     message: str = ""
     """What went wrong, cleaned and capped, when it is not."""
+    finish_reason: str = ""
+    """`length` for an output that the token limit cut short."""

@@ -107,7 +107,11 @@ class OutputFiles:
         if self.failure:
             return
         try:
-            good = [output_line(s.item.key, s.answer.output) for s in settled if s.answer.outcome is Outcome.OK]
+            good = [
+                output_line(s.item.key, s.answer.output, s.answer.finish_reason, s.model)
+                for s in settled
+                if s.answer.outcome is Outcome.OK
+            ]
             self._advance(good, last_seq)
             if self._failures:
                 bad = (s for s in settled if s.answer.outcome is not Outcome.OK)

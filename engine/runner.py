@@ -11,13 +11,13 @@ from .clock import Clock
 from .dials import Dials
 from .dispatch import Dispatcher
 from .ending import End, ended, interrupted, stopped
-from .errors import BatchtopError, UsageError
-from .exchange import Route
+from .errors import BatchtopError, StoppedError, UsageError
 from .hold import Hold
 from .job import JobSpec, check_budget
 from .journal import Journal
 from .loading import load
 from .output import OutputFiles
+from .route import Route, limits_of
 from .sampler import SAMPLE_S, Sampler
 from .settings import Layer, Value, resolve
 from .snapshot import ACTIVE, JobRow, JobState
@@ -57,13 +57,12 @@ class Runner:
         self._files = OutputFiles(spec.output.path or "", spec.output.failures or "")
         sampler = Sampler(clock)
         self._journal = Journal(record.Log(writer, job.id), sampler, clock)
-        books = Books(writer, job.id, spec.task, sampler)
+        self._books = Books(writer, job.id, sampler)
         self._loop = Dispatcher(
             settings=self._dials.now.settings,
             routes=routes,
             transport=transport,
-            ledger=books,
-            price=books,
+            ledger=self._books,
             budget=Budget(job.cost or 0.0),
             clock=clock,
         )
@@ -102,6 +101,10 @@ class Runner:
         self._enter(JobState.RUNNING)
         self._loop.resume()
 
+    def _must_be_active(self) -> None:
+        if not self.active:
+            raise UsageError(f"{self.spec.name} is {self.state}; run it again instead")
+
     def _must_be(self, state: JobState) -> None:
         if self.state is not state:
             raise UsageError(f"{self.spec.name} is {self.state}, not {state}")
@@ -118,6 +121,20 @@ class Runner:
             self._enter(JobState.DRAINING, reason)
             self._loop.end(Hold("cancel"))
             await self._loop.cancel_in_flight()
+
+    def retest(self) -> str:
+        """Try keys again that the server refused, or gave up; return which. Raises UsageError when there is none."""
+        self._must_be_active()
+        holds = [(route.lane, route.lane.hold()) for route in self._routes]
+        out = [lane for lane, hold in holds if hold and hold.reason in {"closed", "breaker"}]
+        if not out:
+            raise UsageError(f"{self.spec.name}: every key is in use; there is none to test again")
+        for lane in out:
+            lane.reopen()
+        names = ", ".join(lane.name for lane in out)
+        self._journal.tell(f"testing again: {names}")
+        self._loop.wake()
+        return names
 
     def run_again(self, spec: JobSpec, wishes: Collection[str]) -> None:
         """Take over the settings that were asked for with a job that runs already; raises UsageError while it ends."""
@@ -223,9 +240,9 @@ class Runner:
     # ── the books ──
 
     def _apply_limits(self) -> None:
-        settings = self._dials.now.settings
+        limits = limits_of(self.spec.task, self._dials.now.settings)
         for route in self._routes:
-            route.lane.configure(rpm=settings.rpm, tpm=settings.tpm, owner=self.spec.name)
+            route.lane.configure(limits[route.tier], owner=self.spec.name)
 
     def _save_dials(self) -> None:
         record.save_dials(self._writer, self._job, self._dials.now, self._dials.live)
@@ -238,16 +255,25 @@ class Runner:
         while True:
             await self._clock.sleep(SAMPLE_S)
             self._take_sample()
-            if (self._files.failure or self._writer.failure) and self._loop.stop is None:
+            self._journal.silence(self._loop.silent_s, self._loop.in_flight)
+            if self._loop.stop is not None:
+                continue
+            if self._files.failure or self._writer.failure:
                 self._loop.end(Hold("output"))
+            elif self._loop.memory.verdict:
+                self._loop.end(StoppedError(self._loop.memory.verdict))
 
     def _take_sample(self) -> None:
-        self._journal.sample(
+        self._books.spend(self._loop.spent())
+        sample = self._journal.sample(
             in_flight=self._loop.in_flight,
             target=0 if self.state is JobState.PAUSED else self._loop.settings.concurrency,
             backlog=self._writer.backlog,
             lanes=[route.lane for route in self._routes],
         )
+        limit = self._loop.settings.memory
+        self._loop.memory.judge(self._clock.now(), sample.rss_mb, limit, in_flight=self._loop.in_flight)
+        self._loop.wake()
 
 
 async def _stopped(*tasks: asyncio.Task[None]) -> None:

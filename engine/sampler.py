@@ -40,4 +40,5 @@ class Sampler:
             backlog=backlog,
             rss_mb=self._process.memory_info().rss / 1e6,
             cpu=self._process.cpu_percent() / 100,
+            spent=tally.spent,
         )

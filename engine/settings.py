@@ -29,9 +29,15 @@ class Settings:
     chunk_pause: float = 0.0
     timeout: float = 60.0
     max_attempts: int = 5
+    items_per_request: int = 1
+    max_cooldown: float = 120.0
     rpm: int = 0
     tpm: int = 0
+    tpm_in: int = 0
+    tpm_out: int = 0
+    rpd: int = 0
     cost: float = 0.0
+    memory: int = 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ _COUNTS = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 150, 2
 _SECONDS = (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 300)
 _RATES = (0, 10, 20, 30, 60, 100, 200, 300, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 _TOKENS = tuple(n * 1_000 for n in (0, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000))
+_DAILY = (0, *(n * 10**power for power in range(2, 6) for n in (1, 2, 5)), 1_000_000)
+_MEGABYTES = (0, 250, 500, 750, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000, 12_000, 16_000, 32_000)
 _USD = (0, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
 
 _DAY = 86_400
@@ -76,9 +84,17 @@ DIALS: Final[dict[str, Dial]] = {
         Dial("chunk_pause", "seconds", 0, _DAY, _SECONDS, "pause between chunks"),
         Dial("timeout", "seconds", 0.1, _DAY, _SECONDS[2:], "longest wait for one answer"),
         Dial("max_attempts", "count", 1, 100, tuple(range(1, 21)), "tries of an item before it fails"),
+        Dial(
+            "items_per_request", "count", 1, 200, (1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 100, 200), "items in one prompt"
+        ),
+        Dial("max_cooldown", "seconds", 0, _DAY, _SECONDS, "a longer pause sets a key aside"),
         Dial("rpm", "count", 0, 10_000_000, _RATES, "requests a minute", "limits", unlimited=True),
         Dial("tpm", "count", 0, 10_000_000_000, _TOKENS, "tokens a minute", "limits", unlimited=True),
+        Dial("tpm_in", "count", 0, 10_000_000_000, _TOKENS, "input tokens a minute", "limits", unlimited=True),
+        Dial("tpm_out", "count", 0, 10_000_000_000, _TOKENS, "output tokens a minute", "limits", unlimited=True),
+        Dial("rpd", "count", 0, 1_000_000_000, _DAILY, "requests a day", "limits", unlimited=True),
         Dial("cost", "usd", 0, 1_000_000, _USD, "spending that stops the job", "limits", unlimited=True),
+        Dial("memory", "count", 0, 1_000_000, _MEGABYTES, "MB of the engine; then it pauses", "limits", unlimited=True),
     )
 }
 

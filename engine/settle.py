@@ -17,6 +17,8 @@ class Settled:
     latency_ms: float
     at: float
     """Seconds since the epoch."""
+    model: str = ""
+    """The model that answered, where it was not the job's own."""
 
 
 @dataclass(frozen=True, slots=True)

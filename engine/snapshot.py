@@ -1,7 +1,7 @@
 """What a job looks like at one moment: frozen, read from the database, shown by every screen and command."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .histogram import Histogram
@@ -41,6 +41,10 @@ class JobRow:
     requests: int
     errors: Mapping[str, int]
     """Attempts that ended badly, by outcome."""
+    cut: int
+    """Answers that were kept though the token limit cut them short."""
+    spent: Mapping[str, float]
+    """Where the time went: slot-seconds by what they were spent on (see `slottime`)."""
     tokens_in: int
     tokens_out: int
     cost: float | None
@@ -85,6 +89,8 @@ class Sample:
     rss_mb: float
     cpu: float
     """Share of one core the engine used, 0 to 1 and more."""
+    spent: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Slot-seconds by what they were spent on (see `slottime`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,8 @@ class LaneState:
 
     name: str
     state: str = "open"
-    """`open`, `cooling` (after a 429), `broken` (breaker open) or `refused` (the key is no good)."""
+    """`open`, `cooling` (after a 429), `paused` (for longer than max_cooldown), `broken` (breaker open), or `refused`
+    (the key is no good)."""
     reason: str = ""
     rpm_limit: int = 0
     """Requests a minute, 0 where unknown."""
@@ -101,8 +108,14 @@ class LaneState:
     """Requests sent in the last 60 s."""
     tpm_limit: int = 0
     tpm_used: int = 0
+    tpm_in_limit: int = 0
+    tpm_in_used: int = 0
+    tpm_out_limit: int = 0
+    tpm_out_used: int = 0
+    rpd_limit: int = 0
+    rpd_used: int = 0
     limit_source: str = ""
-    """Where the limits come from: `job`, `server` or nothing."""
+    """Where the limits come from: `job`, `server`, `learned` from refusals, or nothing."""
     hits_429: int = 0
     reset_at: float | None = None
     """When a cooldown ends or the server's window resets, seconds since the epoch."""

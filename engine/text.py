@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Final
 
 _ESCAPES = re.compile(
@@ -51,6 +52,11 @@ def _plain(text: str) -> str:
 
 def _capped(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def key_tag(key: str) -> str:
+    """Return eight characters that tell API keys apart and can't be turned back into one; nothing for no key."""
+    return blake2b(key.encode(errors="replace"), digest_size=4, person=b"batchtop").hexdigest() if key else ""
 
 
 def looks_like_key(text: str) -> bool:

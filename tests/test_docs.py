@@ -197,7 +197,7 @@ def test_the_library_example_answers_the_quick_start(ran):
     answers = [json.loads(line) for line in (ran / "sentiment.jsonl").read_text().splitlines()]
     examples = [json.loads(line) for line in shown.splitlines()]
     assert sorted((answer["id"], answer["status"]) for answer in answers) == [(1, "ok"), (2, "ok")]
-    assert [list(answer) for answer in answers] == [list(example) for example in examples]
+    assert [list(answer)[:3] for answer in answers] == [list(example) for example in examples]
 
 
 def test_the_query_shown_finds_the_results(ran):

@@ -48,6 +48,7 @@ class Action:
 ACTIONS: Final[tuple[Action, ...]] = (
     Action("job", "pause", "space", "pause", "pause", "pause; again: resume", 1, palette=True),
     Action("job", "presets", "p", "presets", "preset", "choose a preset, with what it would change", 2, palette=True),
+    Action("job", "retest", "K", "retest", "retest", "try keys again that were refused or given up", 1, palette=True),
     Action("job", "drain", "D", "drain", "drain", "send nothing new, finish what is in flight, stop", 5, palette=True),
     Action("job", "cancel", "x", "cancel", "cancel", "stop at once, giving up what is in flight", 6, palette=True),
     Action("job", "back", "escape", "back", "jobs", "back to the list of jobs", 9, palette=True),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ..engine.histogram import Histogram
+from ..engine.slottime import IN_FLIGHT
 from ..engine.snapshot import ACTIVE, JobState, Sample, Snapshot
 
 Points: TypeAlias = tuple[float | None, ...]
@@ -17,6 +18,10 @@ ETA_S: Final = 60.0
 BRIDGED_S: Final = 15.0
 """A line is drawn across a gap this long, as a slow server answers only now and then."""
 STALE_S: Final = 2.0
+LATELY_S: Final = 60.0
+SILENT_S: Final = 45.0
+"""So long without an answer is worth a word."""
+_SENDING: Final = frozenset({JobState.RUNNING, JobState.DRAINING})
 _MOVING: Final = frozenset({JobState.LOADING, JobState.RUNNING, JobState.DRAINING})
 
 
@@ -159,6 +164,28 @@ def errors_in(samples: Sequence[Sample]) -> dict[str, int]:
         for kind, number in sample.errors.items():
             counts[kind] = counts.get(kind, 0) + number
     return counts
+
+
+def spent_lately(snapshot: Snapshot, seconds: float = LATELY_S) -> dict[str, float]:
+    """Return the slot-seconds of the last `seconds`, by what they were spent on."""
+    sums: dict[str, float] = {}
+    for sample in recent(snapshot, seconds):
+        for what, spent in sample.spent.items():
+            sums[what] = sums.get(what, 0.0) + spent
+    return sums
+
+
+def silent_s(snapshot: Snapshot) -> float:
+    """Return for how long the server has answered nothing, 0 while that is short, or nothing waits for an answer."""
+    if not is_live(snapshot) or snapshot.job.state not in _SENDING or stale(snapshot) or not snapshot.samples:
+        return 0.0
+    since = snapshot.samples[-1].at
+    for sample in reversed(snapshot.samples):
+        if sample.requests or not sample.spent.get(IN_FLIGHT):
+            break
+        since = sample.at - sample.span_s
+    passed = snapshot.samples[-1].at - since
+    return snapshot.taken_at - since if passed >= SILENT_S else 0.0
 
 
 def is_live(snapshot: Snapshot) -> bool:

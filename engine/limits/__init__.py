@@ -2,8 +2,9 @@
 
 from ..hold import Hold
 from .errors import LaneClosed, LaneRefused, RequestTooLarge
-from .headers import RateHeaders, read_rate_headers
+from .headers import RateHeaders, Stated, read_rate_headers
 from .lane import Grant, Lane
+from .limits import Limits
 from .pacer import Gcra
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "Lane",
     "LaneClosed",
     "LaneRefused",
+    "Limits",
     "RateHeaders",
     "RequestTooLarge",
+    "Stated",
     "read_rate_headers",
 ]

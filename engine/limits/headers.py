@@ -4,13 +4,13 @@ Most answers say nothing, and thousands come a minute. So the names are joined a
 an answer that has one of them is read, and what a name means is worked out once and remembered.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import Final, TypeAlias
 
+from .fields import Counted, Told, What, read_field
 from .waits import read_number, read_wait
 
 _MINUTE_S: Final = 61.0
@@ -18,16 +18,29 @@ _MINUTE_S: Final = 61.0
 
 
 @dataclass(frozen=True, slots=True)
-class RateHeaders:
-    """What one answer says, the strictest where it says several things, None where it says nothing."""
+class Stated:
+    """What a server says of one allowance, None where it says nothing."""
 
-    limit_requests: int | None = None
-    """A minute. 0: the server counts over longer than a minute, or not at all."""
-    limit_tokens: int | None = None
-    remaining_requests: int | None = None
-    remaining_tokens: int | None = None
-    reset_requests_s: float | None = None
-    reset_tokens_s: float | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    reset_s: float | None = None
+    """When the allowance is whole again: at the end of a fixed window, or once all of it has been refilled."""
+
+
+NOTHING: Final = Stated()
+
+
+@dataclass(frozen=True, slots=True)
+class RateHeaders:
+    """What one answer says, the strictest where it says several things of one kind."""
+
+    requests: Stated = NOTHING
+    """A minute. A limit of 0: the server counts over longer than a minute, or not at all."""
+    tokens: Stated = NOTHING
+    tokens_in: Stated = NOTHING
+    tokens_out: Stated = NOTHING
+    day: Stated = NOTHING
+    """Requests a day, or over another span that is longer than a minute."""
     retry_after_s: float | None = None
 
     @property
@@ -35,18 +48,11 @@ class RateHeaders:
         """How long to wait after a 429: what Retry-After says, or else until what ran out is there again."""
         if self.retry_after_s is not None:
             return self.retry_after_s
-        axes = ((self.remaining_requests, self.reset_requests_s), (self.remaining_tokens, self.reset_tokens_s))
-        return max((reset_s for remaining, reset_s in axes if reset_s is not None and not remaining), default=None)
+        every = (self.requests, self.tokens, self.tokens_in, self.tokens_out, self.day)
+        return max((each.reset_s for each in every if each.reset_s is not None and not each.remaining), default=None)
 
 
-_NOTHING = RateHeaders()
-
-_Told: TypeAlias = Mapping[tuple[str, str], list[float]]
-"""All values of one answer by what they are (`limit`, `remaining`, `reset`) and what they count.
-
-That is `requests` or `tokens`; of limits also `windowed`, requests a minute by a stated window, and `bare`, of which
-no word says what it is.
-"""
+_Group: TypeAlias = dict[tuple[What, Counted], list[float]]
 
 
 def read_rate_headers(headers: Mapping[str, str], wall_now: float) -> RateHeaders | None:
@@ -54,42 +60,67 @@ def read_rate_headers(headers: Mapping[str, str], wall_now: float) -> RateHeader
     names = "\n".join(headers)
     if "limit" not in names and "retry-after" not in names:
         return None
-    told: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    for name, text in headers.items():
-        field = _field(name)
-        for what, counted, value in _values(field, text, wall_now) if field else ():
-            told[what, counted].append(value)
-    found = RateHeaders(
-        limit_requests=_requests_a_minute(told),
-        limit_tokens=_least(told["limit", "tokens"]),
-        remaining_requests=_least(told["remaining", "requests"]),
-        remaining_tokens=_least(told["remaining", "tokens"]),
-        reset_requests_s=max(told["reset", "requests"], default=None),
-        reset_tokens_s=max(told["reset", "tokens"], default=None),
-        retry_after_s=_retry_after(headers, wall_now),
+    stated = _read_groups(told for name, text in headers.items() for told in read_field(name, text, wall_now))
+    found = RateHeaders(*stated, retry_after_s=_retry_after(headers, wall_now))
+    return None if found == RateHeaders() else found
+
+
+def _read_groups(all_told: Iterable[Told]) -> tuple[Stated, Stated, Stated, Stated, Stated]:
+    """Put together what belongs together, so that nobody's reset is taken for another's."""
+    groups: defaultdict[str, _Group] = defaultdict(lambda: defaultdict(list))
+    for told in all_told:
+        groups[told.group][told.what, told.counted].append(told.value)
+    requests, days = zip(*map(_requests, groups.values()), strict=True) if groups else ((), ())
+    tokens, tokens_in, tokens_out = (
+        _strictest([Stated(*_three(group, kind)) for group in groups.values()])
+        for kind in ("tokens", "tokens_in", "tokens_out")
     )
-    return None if found == _NOTHING else found
+    days += tuple(Stated(*_three(group, "day")) for group in groups.values())
+    return _strictest(requests), tokens, tokens_in, tokens_out, _strictest(days)
 
 
-def _least(values: list[float]) -> int | None:
-    return int(min(values)) if values else None
+def _three(group: _Group, *kinds: Counted) -> tuple[int | None, int | None, float | None]:
+    limits, remaining, resets = (
+        [value for kind in kinds for value in group.get((what, kind), ())] for what in ("limit", "remaining", "reset")
+    )
+    least = [int(min(values)) if values else None for values in (limits, remaining)]
+    return least[0], least[1], max(resets, default=None)
 
 
-def _requests_a_minute(told: _Told) -> int | None:
-    """Return the strictest limit that is known to be one of a minute.
+def _requests(group: _Group) -> tuple[Stated, Stated]:
+    """Return what is said of requests a minute, and of requests over longer than that.
 
     Some providers state requests a day under the name that others use for a minute; a reset that is further off than a
     minute gives them away. A bare limit may also be one of a second, which a reset within a second suggests.
     """
-    reset_s = max(told["reset", "requests"], default=None)
-    by_minute = reset_s is None or reset_s <= _MINUTE_S
-    named, bare = told["limit", "requests"], told["limit", "bare"]
-    limits = told["limit", "windowed"] + (named if by_minute else [])
-    if by_minute and (reset_s is None or reset_s > 1):
-        limits += bare
-    if any(limits):
-        return max(1, int(min(limit for limit in limits if limit)))
-    return 0 if limits or (not by_minute and (named or bare)) else None
+    limit, remaining, reset_s = _three(group, "requests", "bare")
+    windowed = _a_minute(group.get(("limit", "windowed"), []))
+    if reset_s is not None and reset_s > _MINUTE_S:
+        other = 0 if limit is not None else None
+        return Stated(other if windowed is None else windowed), Stated(limit, remaining, reset_s)
+    named = group.get(("limit", "requests"), [])
+    bare = [] if reset_s is not None and reset_s <= 1 else group.get(("limit", "bare"), [])
+    known = [each for each in (windowed, _a_minute(named), _a_minute(bare)) if each is not None]
+    limits = [each for each in known if each] or known
+    return Stated(min(limits, default=None), remaining, reset_s), NOTHING
+
+
+def _a_minute(limits: list[float]) -> int | None:
+    """Return the strictest of several, 0 where they say that there is none."""
+    if not limits:
+        return None
+    return max(1, int(min(filter(None, limits)))) if any(limits) else 0
+
+
+def _strictest(all_stated: Sequence[Stated]) -> Stated:
+    """Return the lowest limit of several, and what remains of that of which least does, until its own reset."""
+    limits = [each.limit for each in all_stated if each.limit is not None]
+    limit = min([each for each in limits if each] or limits, default=None)
+    told = [each for each in all_stated if each.remaining is not None]
+    if not told:
+        return Stated(limit, None, max((each.reset_s for each in all_stated if each.reset_s is not None), default=None))
+    least = min(told, key=attrgetter("remaining"))
+    return Stated(limit, least.remaining, least.reset_s)
 
 
 def _retry_after(headers: Mapping[str, str], wall_now: float) -> float | None:
@@ -102,85 +133,3 @@ def _retry_after(headers: Mapping[str, str], wall_now: float) -> float | None:
         if wait_s is not None:
             return wait_s
     return None
-
-
-class _Field(NamedTuple):
-    """What a header with some name holds."""
-
-    what: str
-    """`limit`, `remaining` or `reset`, or one of IETF's two: `standing` and `policy`."""
-    counts: str = "requests"
-    per_minute: int = 1
-
-
-_NAME = re.compile(r"rate-?limit(bysize)?(?![a-z])(.*)")
-_WHAT: Final = ("limit", "remaining", "reset")
-_OTHER: Final = {"hour", "day", "week", "month", "input", "output", "images", "audio", "concurrent", "parallel"}
-"""Words of limits that are none of requests or tokens a minute."""
-
-
-@lru_cache(maxsize=1024)
-def _field(name: str) -> _Field | None:
-    """Return what a header of this name holds, whatever prefix a gateway gave it."""
-    matched = _NAME.search(name)
-    if matched is None:
-        return None
-    words = set(re.split(r"[-_]", matched[2])) - {""}
-    if not words or words == {"policy"}:
-        return _Field("policy" if words else "standing")
-    what = next((what for what in _WHAT if what in words), None)
-    if what is None or words & _OTHER:
-        return None
-    per_minute = 60 if "second" in words else 1
-    if matched[1] or words & {"tokens", "token"}:
-        return _Field(what, "tokens", per_minute)
-    if words & {"requests", "request", "req", "minute", "second"}:
-        return _Field(what, "requests", per_minute)
-    return _Field(what, "bare") if words == {what} else None
-
-
-def _values(field: _Field, text: str, wall_now: float) -> Iterator[tuple[str, str, float]]:
-    """Give what a header's text says as (what, counted, value); what can't be read is left out."""
-    if field.what == "standing":
-        yield from _standing(text, wall_now)
-    elif field.what == "policy" or (field.what == "limit" and "w=" in text):
-        yield from _policies(text)
-    else:
-        counted = "requests" if field.counts == "bare" and field.what != "limit" else field.counts
-        value = read_wait(text, wall_now) if field.what == "reset" else read_number(text)
-        if value is not None:
-            yield field.what, counted, value * field.per_minute if field.what == "limit" else value
-
-
-def _policies(text: str) -> Iterator[tuple[str, str, float]]:
-    """Give the limits of IETF and Envoy policies (`"burst";q=10;w=1, 500;w=60`) whose window is a minute at most."""
-    for member in _members(text):
-        quota = read_number(member.get("q", member.get("", "")))
-        window_s = read_number(member.get("w", ""))
-        if quota and window_s and window_s <= 60 and member.get("qu", "requests") == "requests":
-            yield "limit", "windowed", quota * 60 / window_s
-
-
-def _standing(text: str, wall_now: float) -> Iterator[tuple[str, str, float]]:
-    """Give what is left by an IETF `RateLimit` header, in the form of today (`"a";r=5;t=30`) or of older drafts."""
-    for member in _members(text):
-        remaining = read_number(member.get("r", member.get("remaining", "")))
-        reset_s = read_wait(member.get("t", member.get("reset", "")), wall_now)
-        limit = read_number(member.get("limit", ""))
-        for what, counted, value in (
-            ("limit", "bare", limit),
-            ("remaining", "requests", remaining),
-            ("reset", "requests", reset_s),
-        ):
-            if value is not None:
-                yield what, counted, value
-
-
-def _members(text: str) -> list[dict[str, str]]:
-    """Return each member of a list with its parameters; what stands before them has the empty name."""
-    return [dict(_parameter(part) for part in member.split(";")) for member in text.split(",")]
-
-
-def _parameter(text: str) -> tuple[str, str]:
-    name, equals, value = text.strip().partition("=")
-    return (name, value.strip('"')) if equals else ("", name)

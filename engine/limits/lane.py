@@ -1,9 +1,8 @@
 """A lane: everything that is sent to one provider with one model and one key goes through here, in order."""
 
 import asyncio
-from collections import deque
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from ..clock import Clock
@@ -11,16 +10,22 @@ from ..hold import Hold
 from ..outcome import Outcome, Usage
 from ..snapshot import LaneState
 from ..text import redact
+from .adapting import adapt
 from .errors import LaneClosed, LaneRefused, RequestTooLarge
+from .estimate import Estimate
 from .headers import RateHeaders, read_rate_headers
+from .limits import Limits
+from .line import Grant, Line
 from .quota import Quota
+from .saved import Parts, restore, save
 from .standing import Standing
-
-TIMER_S: Final = 0.005
-"""The shortest timer: shorter ones are rounded by event loops, and cost more than the sends they part."""
+from .throttle import Sent
 
 _LEARN_EVERY_S: Final = 1.0
 """How often the headers of good answers are read; those of a 429 or an overload always are."""
+
+_LEFT_EVERY_S: Final = 0.2
+"""How often what is left is worked out."""
 
 _MAY_WAIT = frozenset({Outcome.RATE_LIMITED, Outcome.OVERLOADED})
 _MAYBE_BILLED = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT, Outcome.CANCELLED})
@@ -28,17 +33,6 @@ _MAYBE_BILLED = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT, Out
 NO_TOKENS: Final = Usage()
 
 _NO_HEADERS: Final[Mapping[str, str]] = {}
-
-
-@dataclass(slots=True, eq=False)
-class Grant:
-    """Leave to send one request, to be settled once, however it ends, or given back."""
-
-    most: Usage
-    """Reserved for it."""
-    at: float
-    round: int
-    settled: bool = False
 
 
 class Lane:
@@ -52,27 +46,26 @@ class Lane:
         self._clock = clock
         self._secret = secret
         self._quota = Quota()
+        self._estimate = Estimate()
         self._standing = Standing()
-        self._queue: deque[tuple[Usage, asyncio.Future[Grant | None]]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._learn_at = -1.0
+        self._line = Line(clock, self._hold, self._grant)
+        self._learn_at = -math.inf
+        self._left = 1.0
+        self._left_until = -math.inf
         self._hits_429 = 0
 
-    def configure(self, *, rpm: int = 0, tpm: int = 0, owner: str = "") -> None:
+    def configure(self, limits: Limits, *, owner: str = "") -> None:
         """Set the limits of one job, its `owner`, which act at once.
 
         Of all owners' limits the strictest is kept; where nobody sets one (0 is none), what the server states.
         """
-        self._quota.configure(self._clock.now(), owner, rpm=rpm, tpm=tpm)
-        self._release(oversized_only=True)
-        self._pump()
+        self._quota.configure(self._clock.now(), owner, limits)
+        self._obey()
 
     def forget(self, owner: str) -> None:
         """Drop the limits of a job that has ended, which acts at once."""
         self._quota.forget(self._clock.now(), owner)
-        self._release(oversized_only=True)
-        self._pump()
+        self._obey()
 
     async def admit(self, most: Usage = NO_TOKENS) -> Grant:
         """Wait until a request that may come to `most` can go.
@@ -82,7 +75,7 @@ class Lane:
         """
         self._check(most)
         now = self._clock.now()
-        if self._queue or self._hold(now) is not None:
+        if self._line or self._hold(now) is not None:
             return await self._wait(most)
         return self._grant(now, most)
 
@@ -94,41 +87,60 @@ class Lane:
         headers: Mapping[str, str] = _NO_HEADERS,
         used: Usage | None = None,
         message: str = "",
+        subject: int | None = None,
     ) -> bool:
         """Note how a request ended; returns whether a failure uses up one of its items' attempts.
 
+        `subject` is the row of its item, or of its first one: one bad item left over is not a bad key or server.
         Only the first call for a grant counts, so a `finally` may settle it as cancelled.
         """
         if grant.settled:
             return False
         grant.settled = True
         now = self._clock.now()
+        self._standing.throttle.places.leave()
         self._reconcile(grant, outcome, used)
-        said = self._read(now, outcome, headers) if headers else None
+        said = self._read(now, grant, outcome, headers) if headers else None
         if outcome is Outcome.OK:
             counts = self._standing.end(now, grant.round, outcome)
         else:
-            counts = self._settle_failure(now, grant, outcome, said, message)
-        if self._queue:
-            self._pump()
+            counts = self._settle_failure(now, grant, outcome, said, message=message, subject=subject)
+        if outcome is Outcome.RATE_LIMITED or self._standing.throttle.active:
+            sent = Sent(grant.mark.counts[0], grant.at, grant.beside)
+            adapt(self._quota, self._standing.throttle, now, sent=sent, outcome=outcome, said=said)
+        if self._line:
+            self._line.pump()
         return counts
 
     def give_back(self, grant: Grant) -> None:
         """Return a grant whose request was never sent, as if it had not been admitted."""
         if not grant.settled:
             grant.settled = True
-            self._quota.give_back(grant.at, grant.most.total)
+            self._standing.throttle.places.leave()
+            self._quota.give_back(grant.at, grant.reserved)
             self._standing.end(self._clock.now(), grant.round, Outcome.CANCELLED)
-            self._pump()
+            self._line.pump()
+
+    @property
+    def well(self) -> bool:
+        """Whether it is of use: not closed, its server not failing, and in no pause longer than `max_cooldown`."""
+        return self._standing.well(self._clock.now())
 
     @property
     def waiting(self) -> int:
         """How many requests wait to be let out."""
-        return len(self._queue)
+        return len(self._line)
 
     def hold(self) -> Hold | None:
         """Return why a request could not go now, and until when, or None when it could."""
         return self._hold(self._clock.now())
+
+    def left(self) -> float:
+        """Return the smallest share, 0 to 1, that is left of anything limited; it may be 0.2 s old."""
+        now = self._clock.now()
+        if now >= self._left_until:
+            self._left, self._left_until = self._quota.left(now), now + _LEFT_EVERY_S
+        return self._left
 
     def close(self, reason: str) -> None:
         """Send nothing more; all that wait are told `reason`."""
@@ -137,13 +149,22 @@ class Lane:
 
     def reopen(self) -> None:
         """Try the server again after the lane was closed, as if nothing had been sent yet."""
-        self._standing = Standing(self._standing.trial.round + 1)
-        self._pump()
+        self._standing = Standing(self._standing.trial.round + 1, self._standing.throttle)
+        self._obey()
+
+    def saved(self, wall_now: float) -> bytes:
+        """Return as JSON what was used and learned, for `restore`."""
+        now = self._clock.now()
+        return save(self._parts(), now, wall_now - now)
+
+    def restore(self, state: bytes, wall_now: float) -> None:
+        """Go on where an earlier lane of this key stopped; what can't be read is left alone."""
+        now = self._clock.now()
+        restore(state, self._parts(), now, wall_now - now)
 
     def state(self, wall_now: float) -> LaneState:
         """Return what the dashboard shows of the lane."""
         now = self._clock.now()
-        requests, tokens = self._quota.sent.used(now)
         name, reason = self._standing.describe(now)
         hold = self._standing.hold(now)
         until = hold.until if hold and hold.until else self._quota.resets_at
@@ -151,14 +172,14 @@ class Lane:
             name=self.name,
             state=name,
             reason=reason,
-            rpm_limit=self._quota.rpm,
-            rpm_used=requests,
-            tpm_limit=self._quota.tpm,
-            tpm_used=tokens,
             limit_source=self._quota.source,
             hits_429=self._hits_429,
             reset_at=round(wall_now + until - now, 1) if until > now else None,
+            **self._quota.numbers(now),
         )
+
+    def _parts(self) -> Parts:
+        return Parts(self._quota, self._standing, self._estimate)
 
     def _check(self, most: Usage) -> None:
         """Raise what keeps a request of that many tokens from ever going."""
@@ -166,24 +187,20 @@ class Lane:
         if closed is not None:
             error = LaneRefused if closed.refused else LaneClosed
             raise error(f"{self.name}: {closed.reason}")
-        if not self._quota.fits(most.total):
-            raise RequestTooLarge(
-                f"{self.name}: a request that may cost {most.total:,} tokens never fits {self._quota.tpm:,} tokens a"
-                f" minute (limit of the {self._quota.source}); send fewer or shorter items in a request, or raise tpm"
-            )
+        misfit = self._quota.misfit(most)
+        if misfit:
+            raise RequestTooLarge(f"{self.name}: {misfit.why}")
 
     def _hold(self, now: float) -> Hold | None:
         return self._standing.hold(now) or self._quota.hold(now)
 
     def _grant(self, now: float, most: Usage) -> Grant:
-        self._quota.take(now, most.total)
-        return Grant(most, now, self._standing.trial.enter())
+        reserved = self._estimate.expect(most)
+        mark, standing = self._quota.take(now, reserved), self._standing
+        return Grant(most, reserved, mark, standing.trial.enter(), standing.throttle.places.enter())
 
     async def _wait(self, most: Usage) -> Grant:
-        place: asyncio.Future[Grant | None] = asyncio.get_running_loop().create_future()
-        self._queue.append((most, place))
-        if len(self._queue) == 1:
-            self._pump()
+        place = self._line.join(most)
         try:
             grant = await place
         except asyncio.CancelledError:
@@ -192,68 +209,53 @@ class Lane:
             raise
         return grant or await self.admit(most)
 
-    def _pump(self) -> None:
-        """Let out those who may go; set the timer for the next one, unless an answer is what it waits for."""
-        now = self._clock.now()
-        while self._queue:
-            most, place = self._queue[0]
-            if not place.done():
-                hold = self._hold(now)
-                if hold is not None:
-                    self._wake(now, hold.until)
-                    return
-                place.set_result(self._grant(now, most))
-            self._queue.popleft()
+    def _obey(self) -> None:
+        """Have everybody keep to the limits as they are now."""
+        self._standing.max_cooldown_s = self._quota.max_cooldown
+        self._line.send_away(self._quota.misfit)
+        self._line.pump()
 
-    def _wake(self, now: float, until: float | None) -> None:
-        """Have the timer fire at `until` or, as it may already be set, before."""
-        if until is None:
-            return
-        at = max(until, now + TIMER_S)
-        if self._timer is not None:
-            if self._timer_at <= at:
-                return
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = asyncio.get_running_loop().call_later(at - now, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._pump()
-
-    def _release(self, *, oversized_only: bool = False) -> None:
-        """Wake those who can never go now, with no grant; `admit` tells them why."""
-        for most, place in self._queue:
-            if not place.done() and not (oversized_only and self._quota.fits(most.total)):
-                place.set_result(None)
+    def _release(self) -> None:
+        """Wake all that wait, as the lane has closed; `admit` tells them why."""
+        self._line.send_away(lambda _: True)
 
     def _reconcile(self, grant: Grant, outcome: Outcome, used: Usage | None) -> None:
         """Put what was used in the place of what was reserved; a server that did no work bills nothing."""
-        if used is None:
-            used = grant.most if outcome in _MAYBE_BILLED else NO_TOKENS
-        if used != grant.most:
-            self._quota.correct(grant.at, reserved=grant.most.total, used=used.total)
+        if used is not None:
+            self._estimate.learn(grant.most, used)
+        else:
+            used = grant.reserved if outcome in _MAYBE_BILLED else NO_TOKENS
+        if used != grant.reserved:
+            self._quota.correct(grant.at, reserved=grant.reserved, used=used)
 
-    def _read(self, now: float, outcome: Outcome, headers: Mapping[str, str]) -> RateHeaders | None:
+    def _read(self, now: float, grant: Grant, outcome: Outcome, headers: Mapping[str, str]) -> RateHeaders | None:
         if now < self._learn_at and outcome not in _MAY_WAIT:
             return None
         self._learn_at = now + _LEARN_EVERY_S
         said = read_rate_headers(headers, self._clock.wall())
-        if said is not None and self._quota.learn(now, said):
-            self._release(oversized_only=True)
+        if said is not None and self._quota.learn(now, said, None if outcome in _MAY_WAIT else grant.mark):
+            self._line.send_away(self._quota.misfit)
         return said
 
     def _settle_failure(
-        self, now: float, grant: Grant, outcome: Outcome, said: RateHeaders | None, message: str
+        self,
+        now: float,
+        grant: Grant,
+        outcome: Outcome,
+        said: RateHeaders | None,
+        *,
+        message: str,
+        subject: int | None,
     ) -> bool:
         wait_s = None
         if outcome is Outcome.RATE_LIMITED:
             self._hits_429 += 1
             wait_s = said.wait_s if said else None
+            self._estimate.refused(grant.most, grant.reserved, said.tokens.remaining if said else None)
         elif outcome is Outcome.OVERLOADED:
             wait_s = said.retry_after_s if said else None
         text = redact(message, (self._secret,)) or outcome.value.replace("_", " ")
-        counts = self._standing.end(now, grant.round, outcome, wait_s=wait_s, message=text)
+        counts = self._standing.end(now, grant.round, outcome, wait_s=wait_s, message=text, subject=subject)
         if self._standing.closed:
             self._release()
         return counts

@@ -1,6 +1,11 @@
 """What was sent in the last 60 s, counted by the second."""
 
-from typing import Final
+from typing import Final, TypeAlias
+
+from ..outcome import Usage
+
+Second: TypeAlias = tuple[int, int, Usage]
+"""One second of the clock, and the requests and tokens that were sent in it."""
 
 _SECONDS: Final = 60
 
@@ -8,27 +13,43 @@ _SECONDS: Final = 60
 class Minute:
     """Requests and tokens of the last 60 s in a ring with one place a second: adding costs the same at any rate."""
 
-    __slots__ = ("_requests", "_second", "_tokens")
+    __slots__ = ("_ring",)
 
     def __init__(self) -> None:
-        self._second = [-_SECONDS] * _SECONDS
-        self._requests = [0] * _SECONDS
-        self._tokens = [0] * _SECONDS
+        self._ring: list[list[int]] = [[-_SECONDS, 0, 0, 0] for _ in range(_SECONDS)]
 
-    def add(self, at: float, requests: int, tokens: int) -> None:
-        """Count what was sent at `at`, a moment that may lie in the past; negative numbers take back."""
+    def add(self, at: float, requests: int, used: Usage) -> None:
+        """Count what was sent at `at`, a moment that may lie in the past."""
+        self._add(at, requests, used.tokens_in, used.tokens_out)
+
+    def take_back(self, at: float, requests: int, used: Usage) -> None:
+        """Count less for a moment."""
+        self._add(at, -requests, -used.tokens_in, -used.tokens_out)
+
+    def _add(self, at: float, requests: int, tokens_in: int, tokens_out: int) -> None:
         second = int(at)
-        place = second % _SECONDS
-        if self._second[place] != second:
-            if self._second[place] > second:
+        place = self._ring[second % _SECONDS]
+        if place[0] != second:
+            if place[0] > second:
                 return
-            self._second[place] = second
-            self._requests[place] = self._tokens[place] = 0
-        self._requests[place] += requests
-        self._tokens[place] += tokens
+            place[:] = second, 0, 0, 0
+        place[1] += requests
+        place[2] += tokens_in
+        place[3] += tokens_out
 
-    def used(self, now: float) -> tuple[int, int]:
+    def used(self, now: float) -> tuple[int, Usage]:
         """Return the requests and tokens of the last 60 s, the second now running counted as one of them."""
         oldest = int(now) - _SECONDS
-        young = [place for place in range(_SECONDS) if self._second[place] > oldest]
-        return sum(self._requests[place] for place in young), sum(self._tokens[place] for place in young)
+        requests = tokens_in = tokens_out = 0
+        for place in self._ring:
+            if place[0] > oldest:
+                requests += place[1]
+                tokens_in += place[2]
+                tokens_out += place[3]
+        return requests, Usage(tokens_in, tokens_out)
+
+    def seconds(self, now: float) -> list[Second]:
+        """Return those of the last 60 s in which something was sent, oldest first."""
+        oldest = int(now) - _SECONDS
+        young = sorted(place for place in self._ring if place[0] > oldest and place[1])
+        return [(second, requests, Usage(tokens_in, tokens_out)) for second, requests, tokens_in, tokens_out in young]

@@ -1,113 +1,204 @@
-"""What a lane may send a minute, who says so, and what was sent. Pure: time comes in as an argument."""
+"""What a lane may send, who says so, and what was sent. Pure: time comes in as an argument."""
 
 import math
-from collections.abc import Iterable
+from typing import Final, NamedTuple, TypeAlias
 
 from ..hold import Hold
+from ..outcome import Usage
+from .axis import DayAxis, MinuteAxis, Name
 from .headers import RateHeaders
+from .limits import Limits, strictest
 from .minute import Minute
-from .pacer import Gcra
+from .pacer import SLACK_S
+
+TOKEN_SLACK_S: Final = 0.35
+"""A token pace makes up for this much: what an answer did not use comes back late, and in lumps."""
+
+LEARNED_SLACK_S: Final = 0.005
+"""A server that says nothing may count by the second or less, so a pace learned from it is kept evenly."""
+
+Counts: TypeAlias = tuple[int, int, int, int, int]
+"""A number for each axis, in the order of the names."""
+
+
+class Mark(NamedTuple):
+    """When a request was sent, and what had been sent in all by then, itself included."""
+
+    at: float
+    counts: Counts
+
+
+class Misfit(NamedTuple):
+    """What a request may come to, and the limit that it never fits."""
+
+    tokens: int
+    limit: int
+    name: Name
+    source: str
+
+    @property
+    def why(self) -> str:
+        """What is the matter, and what to do about it."""
+        what = {"tpm_in": "input tokens", "tpm_out": "output tokens"}.get(self.name, "tokens")
+        return (
+            f"a request that may cost {self.tokens:,} {what} never fits {self.limit:,} {what} a minute (limit of the"
+            f" {self.source}); send fewer or shorter items in a request, or raise {self.name}"
+        )
 
 
 class Quota:
-    """Requests and tokens a minute: the strictest number of the jobs that give one, else what the server states.
+    """Requests and tokens a minute, requests a day: of each the strictest number of the jobs, else the server's.
 
     Tokens are reserved when a request goes and corrected when it has ended. What a correction frees can be used at
     once; what it frees too late to be used is lost, not saved up, so no burst can follow.
     """
 
-    __slots__ = ("_job", "_owners", "_requests", "_server", "_tokens", "resets_at", "sent")
-
     def __init__(self) -> None:
-        self._requests = Gcra()
-        self._tokens = Gcra()
-        self._owners: dict[str, tuple[int, int]] = {}
-        self._job = (0, 0)
-        self._server = (0, 0)
+        self.requests = MinuteAxis("rpm")
+        self.tokens = MinuteAxis("tpm", TOKEN_SLACK_S)
+        self.tokens_in = MinuteAxis("tpm_in", TOKEN_SLACK_S)
+        self.tokens_out = MinuteAxis("tpm_out", TOKEN_SLACK_S)
+        self.daily = DayAxis("rpd")
+        self.by_minute = (self.requests, self.tokens, self.tokens_in, self.tokens_out)
+        self.axes = (*self.by_minute, self.daily)
+        self.sent = Minute()
         self.resets_at = -math.inf
         """When the server's windows are fresh again, as far as it said."""
-        self.sent = Minute()
-
-    @property
-    def rpm(self) -> int:
-        """Requests a minute, 0 where there is no limit."""
-        return self._job[0] or self._server[0]
-
-    @property
-    def tpm(self) -> int:
-        """Tokens a minute, 0 where there is no limit."""
-        return self._job[1] or self._server[1]
+        self._limiting: list[MinuteAxis | DayAxis] = []
+        self._owners: dict[str, Limits] = {}
 
     @property
     def source(self) -> str:
-        """Where the limits come from: `job`, `server` or nothing."""
-        if any(self._job):
-            return "job"
-        return "server" if any(self._server) else ""
+        """Where the limits come from: `job`, `server`, `learned` from refusals, or nothing."""
+        if self.requests.rate != self.requests.limit:
+            return "learned"
+        sources = {axis.source for axis in self.axes}
+        return "job" if "job" in sources else "server" if "server" in sources else ""
 
-    def configure(self, now: float, owner: str, *, rpm: int, tpm: int) -> None:
-        """Set the numbers of one job; 0 leaves it to the other jobs and to the server."""
-        self._owners[owner] = (rpm, tpm)
+    # ── the limits ──
+
+    @property
+    def max_cooldown(self) -> float:
+        """The longest pause that all jobs find bearable, in seconds."""
+        return strictest(self._owners.values()).max_cooldown
+
+    def configure(self, now: float, owner: str, limits: Limits) -> None:
+        """Set the limits of one job; 0 leaves one to the other jobs and to the server."""
+        self._owners[owner] = limits
         self._agree(now)
 
     def forget(self, now: float, owner: str) -> None:
-        """Drop the numbers of a job that has ended."""
+        """Drop the limits of a job that has ended."""
         self._owners.pop(owner, None)
         self._agree(now)
 
-    def learn(self, now: float, headers: RateHeaders) -> bool:
-        """Take over what the server states; returns whether a limit in force changed."""
-        resets = (headers.reset_requests_s, headers.reset_tokens_s)
-        self.resets_at = now + max((reset for reset in resets if reset is not None), default=-math.inf)
-        rpm, tpm = headers.limit_requests, headers.limit_tokens
-        self._server = (self._server[0] if rpm is None else rpm, self._server[1] if tpm is None else tpm)
-        return self._apply(now)
-
     def _agree(self, now: float) -> None:
-        self._job = (
-            _strictest(rpm for rpm, _ in self._owners.values()),
-            _strictest(tpm for _, tpm in self._owners.values()),
-        )
-        self._apply(now)
+        agreed = strictest(self._owners.values())
+        numbers = (agreed.rpm, agreed.tpm, agreed.tpm_in, agreed.tpm_out, agreed.rpd)
+        for axis, number in zip(self.axes, numbers, strict=True):
+            axis.job = number
+        self.apply(now)
 
-    def _apply(self, now: float) -> bool:
-        if (self._requests.rate, self._tokens.rate) == (self.rpm, self.tpm):
-            return False
-        self._requests.set_rate(now, self.rpm)
-        self._tokens.set_rate(now, self.tpm)
-        return True
+    def throttle(self, now: float, rate_per_minute: float) -> None:
+        """Send no more requests a minute than this (0: as many as the limits allow)."""
+        if rate_per_minute != self.requests.cap:
+            self.requests.cap = rate_per_minute
+            self.requests.pace.slack_s = LEARNED_SLACK_S if rate_per_minute else SLACK_S
+            self.apply(now)
 
-    def fits(self, tokens: int) -> bool:
-        """Return whether a minute ever holds that many."""
-        return not tokens > self._tokens.rate > 0
+    def learn(self, now: float, said: RateHeaders, mark: Mark | None) -> bool:
+        """Take over what the server states; returns whether a limit in force changed.
+
+        What is left is believed as of the request that `mark` stands for. A server that says how long to wait, or has
+        no such mark, is not asked what is left: its wait is all that counts.
+        """
+        stated = (said.requests, said.tokens, said.tokens_in, said.tokens_out, said.day)
+        self.resets_at = now + max((each.reset_s for each in stated if each.reset_s is not None), default=-math.inf)
+        for index, (axis, each) in enumerate(zip(self.axes, stated, strict=True)):
+            if each.limit is not None:
+                axis.server = each.limit
+            if said.retry_after_s is not None:
+                axis.remains.forget()
+            elif mark:
+                axis.believe(mark.at, mark.counts[index], each)
+        return self.apply(now, learned=True)
+
+    def apply(self, now: float, *, learned: bool = False) -> bool:
+        """Put the limits in force; of one that was `learned` just now, what was sent before it was known is owed."""
+        changed = [axis for axis in self.by_minute if axis.rate != axis.pace.rate]
+        for axis in changed:
+            known = axis.pace.rate
+            axis.pace.set_rate(now, axis.rate)
+            if learned and not known:
+                place = self.by_minute.index(axis)
+                axis.pace.charge(now, [(at, _counts(n, used)[place]) for at, n, used in self.sent.seconds(now)])
+        self._limiting = [
+            axis
+            for axis in self.axes
+            if axis.limit or axis.remains.left(now, axis.sent) or (axis is self.requests and self.requests.cap)
+        ]
+        return bool(changed)
+
+    # ── the requests ──
+
+    def misfit(self, most: Usage) -> Misfit | None:
+        """Return why a request never fits, or None."""
+        for axis, tokens in zip(self.by_minute[1:], (most.total, most.tokens_in, most.tokens_out), strict=True):
+            if tokens > axis.limit > 0:
+                return Misfit(tokens, axis.limit, axis.name, axis.source)
+        return None
 
     def hold(self, now: float) -> Hold | None:
-        """Return which of the two limits forbids a send now: the one that does so longer."""
-        requests_at, tokens_at = self._requests.free_at, self._tokens.free_at
-        if requests_at <= now >= tokens_at:
-            return None
-        return Hold("rpm", requests_at) if requests_at >= tokens_at else Hold("tpm", tokens_at)
+        """Return which limit forbids a send now: the one that does so longest."""
+        held: Hold | None = None
+        for axis in self._limiting:
+            ready_at = axis.ready_at(now)
+            if ready_at > now and (held is None or ready_at > (held.until or 0.0)):
+                held = Hold(axis.name, ready_at)
+        return held
 
-    def take(self, now: float, tokens: int) -> None:
+    def take(self, now: float, reserved: Usage) -> Mark:
         """Count a request and reserve its tokens."""
-        if self._requests.rate:
-            self._requests.take(now)
-        if self._tokens.rate:
-            self._tokens.take(now, tokens)
-        self.sent.add(now, 1, tokens)
+        for axis, amount in zip(self.axes, _counts(1, reserved), strict=True):
+            axis.take(now, amount)
+        self.sent.add(now, 1, reserved)
+        return Mark(
+            now, (self.requests.sent, self.tokens.sent, self.tokens_in.sent, self.tokens_out.sent, self.daily.sent)
+        )
 
-    def correct(self, at: float, *, reserved: int, used: int) -> None:
+    def correct(self, at: float, *, reserved: Usage, used: Usage) -> None:
         """Count what a request sent at `at` really used, in the place of what was reserved."""
-        self._tokens.give_back(reserved - used)
-        self.sent.add(at, 0, used - reserved)
+        self.tokens.amend(at, reserved.total - used.total)
+        self.tokens_in.amend(at, reserved.tokens_in - used.tokens_in)
+        self.tokens_out.amend(at, reserved.tokens_out - used.tokens_out)
+        self.sent.take_back(at, 0, reserved)
+        self.sent.add(at, 0, used)
 
-    def give_back(self, at: float, tokens: int) -> None:
+    def give_back(self, at: float, reserved: Usage) -> None:
         """Forget a request that was counted at `at` and never sent."""
-        self._requests.give_back()
-        self._tokens.give_back(tokens)
-        self.sent.add(at, -1, -tokens)
+        for axis, amount in zip(self.by_minute, _counts(1, reserved), strict=False):
+            axis.amend(at, amount)
+        self.daily.give_back()
+        self.sent.take_back(at, 1, reserved)
+
+    # ── how it stands ──
+
+    def left(self, now: float) -> float:
+        """Return the smallest share that is left of anything limited, 0 to 1."""
+        used = self._used(now)
+        return min((axis.share_left(now, used[axis.name]) for axis in self._limiting), default=1.0)
+
+    def numbers(self, now: float) -> dict[str, int]:
+        """Return each limit and what was used of it, as `LaneState` names them."""
+        used = self._used(now)
+        shown = {f"{axis.name}_limit": axis.limit for axis in self.axes} | {f"{name}_used": used[name] for name in used}
+        return shown | {"rpm_limit": math.ceil(self.requests.rate)}
+
+    def _used(self, now: float) -> dict[str, int]:
+        requests, used = self.sent.used(now)
+        minute = dict(zip((axis.name for axis in self.axes), _counts(requests, used), strict=True))
+        return {**minute, self.daily.name: self.daily.used(now)}
 
 
-def _strictest(limits: Iterable[int]) -> int:
-    """Return the lowest that is one: 0 is no limit."""
-    return min((limit for limit in limits if limit), default=0)
+def _counts(requests: int, tokens: Usage) -> Counts:
+    return requests, tokens.total, tokens.tokens_in, tokens.tokens_out, requests

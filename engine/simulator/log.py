@@ -26,11 +26,11 @@ class Arrival:
     in_flight: int
     """Requests not yet answered when it came, itself included."""
     items: int = 0
-    """Inputs, or one prompt; 0 when the body could not be read."""
+    """Inputs, or prompts; 0 when the body was not or could not be read."""
     subjects: tuple[str, ...] = ()
     """What each item says (see `subject`)."""
     status: int = 0
-    """The answer's status; 0 when the client left, or the provider closed, before it was sent."""
+    """The answer's status; 0 when none was sent: the client left, the provider closed, or it broke the connection."""
 
 
 def key_tag(key: str) -> str:

@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
 
-from .behaviour import Behaviour, draw_fault, draw_latency_s
+from .behaviour import Behaviour
+from .luck import Fault, Luck
 from .questions import ENDPOINTS, Question, check_context, decode
 from .quota import Quota
-from .refusal import RefusedError, bad_key, fault, unknown_model, unknown_url, wrong_method
-from .replies import models_body, reply_body, usage_of
+from .refusal import NGINX_PAGE, RefusedError, bad_key, busy, fault, poisoned, unknown_model, unknown_url, wrong_method
+from .replies import Usage, models_body, reply_body, usage_of
 
 MODELS_PATH = "/v1/models"
+
+BROKEN = 0
+"""In the place of a status: the connection is broken and nothing is answered."""
+
+_STATUSES = {Fault.FAILED: 500, Fault.OVERLOADED: 503}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Incoming:
     """Monotonic seconds."""
     wall: float
     """Seconds since the epoch."""
+    in_flight: int = 0
+    """Requests of the same key that are being answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +40,26 @@ class Decision:
     """An answer, decided when its request arrives and sent `delay_s` later."""
 
     status: int
+    """`BROKEN` where there is none."""
     body: bytes
     headers: Mapping[str, str]
     delay_s: float = 0.0
     subjects: tuple[str, ...] = ()
-    """The user's message, or the inputs; empty when the body could not be read."""
+    """The user's message, the prompts packed into it, or the inputs; empty when the body was not or can't be read."""
 
 
 class Provider:
     """A provider's mind: its behaviour, what each key has used, and its luck.
 
-    Checked in this order: URL, key, body, model, context, limits, luck. What passes the limits is charged (prompt and
-    answer, in tokens) and takes time, even when it then meets a fault; refusals are answered at once.
+    Checked in this order: outage, URL, key, body, model, context, poison, requests in flight, limits, luck. What passes
+    the limits is charged (prompt and answer, in tokens) and takes time, even when it then meets a fault; refusals, and
+    429s by luck, are answered at once. `began` is the moment, in monotonic seconds, from which an outage is counted.
     """
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, *, began: float = 0.0) -> None:
+        self.began = began
         self._behaviour = behaviour
-        self._draws = Random(behaviour.seed)  # noqa: S311 (luck, not secrecy)
+        self._luck = Luck(behaviour)
         self._quotas: dict[str, Quota] = {}
         self._requests = 0
 
@@ -61,10 +71,11 @@ class Provider:
     @behaviour.setter
     def behaviour(self, behaviour: Behaviour) -> None:
         old, self._behaviour = self._behaviour, behaviour
-        if (old.rpm, old.tpm, old.burst_s) != (behaviour.rpm, behaviour.tpm, behaviour.burst_s):
+        if _limits(old) != _limits(behaviour):
             self._quotas.clear()
         if old.seed != behaviour.seed:
-            self._draws.seed(behaviour.seed)
+            self._luck = Luck(behaviour)
+        self._luck.follow(behaviour)
 
     def decide(self, request: Incoming) -> Decision:
         """Return the answer to a request."""
@@ -79,12 +90,14 @@ class Provider:
         return self._decide_question(request, headers)
 
     def _check_door(self, request: Incoming) -> None:
-        path, method, keys = request.path, request.method, self._behaviour.keys
+        path, method, of = request.path, request.method, self._behaviour
+        if of.is_out(request.now - self.began):
+            raise fault(503)
         if path != MODELS_PATH and path not in ENDPOINTS:
             raise unknown_url(method, path)
         if method != ("GET" if path == MODELS_PATH else "POST"):
             raise wrong_method(method, path)
-        if keys and request.key not in keys:
+        if request.key in of.revoked or (of.keys and request.key not in of.keys):
             raise bad_key(given=bool(request.key))
 
     def _decide_question(self, request: Incoming, headers: dict[str, str]) -> Decision:
@@ -94,26 +107,54 @@ class Provider:
             question = decode(request.path, request.body)
             subjects = tuple(question.subjects())
             self._check_question(question)
+            if 0 < self._behaviour.parallel <= request.in_flight:
+                return self._too_many(busy(), headers, subjects)
             usage = usage_of(question, seed=self._behaviour.seed)
-            quota.admit(usage.total_tokens, request.now)
+            quota.admit(usage.prompt_tokens, usage.completion_tokens, request.now)
         except RefusedError as refused:
-            headers |= quota.headers(request.now) | refused.headers
-            return Decision(refused.status, refused.body(), headers, subjects=subjects)
-        headers |= quota.headers(request.now)
-        failed = draw_fault(self._behaviour, self._draws)
-        delay_s = draw_latency_s(self._behaviour, question.weight(), self._draws)
-        if failed:
-            return Decision(failed, fault(failed).body(), headers, delay_s, subjects)
-        return Decision(200, reply_body(question, usage, self._behaviour, request.wall), headers, delay_s, subjects)
+            told = headers | quota.headers(request.now, request.wall) | refused.headers
+            if refused.status == 429:
+                return self._too_many(refused, told, subjects)
+            return Decision(refused.status, refused.body(), told, subjects=subjects)
+        luck = self._luck.fault()
+        if luck is Fault.LIMITED:
+            return self._too_many(busy(), headers, subjects)
+        headers |= quota.headers(request.now, request.wall)
+        delay_s = self._luck.latency_s(question.weight())
+        status, body = self._answer(question, usage, request.wall, luck)
+        return Decision(status, body, headers, delay_s, subjects)
 
     def _check_question(self, question: Question) -> None:
-        if self._behaviour.models and question.model not in self._behaviour.models:
+        of = self._behaviour
+        if of.models and question.model not in of.models:
             raise unknown_model(question.model)
         question.check()
-        check_context(question, self._behaviour.context_tokens)
+        check_context(question, of.context_tokens)
+        if of.poison and any(of.poison in text for text in question.subjects()):
+            raise poisoned()
+
+    def _too_many(self, refused: RefusedError, headers: dict[str, str], subjects: tuple[str, ...]) -> Decision:
+        """Return a 429: from the provider itself, or from a gateway before it that says nothing of limits."""
+        if not self._behaviour.quiet:
+            return Decision(429, refused.body(), headers, subjects=subjects)
+        told = {"content-type": "text/html", "x-request-id": headers["x-request-id"]}
+        return Decision(429, NGINX_PAGE, told, subjects=subjects)
+
+    def _answer(self, question: Question, usage: Usage, wall: float, luck: Fault | None) -> tuple[int, bytes]:
+        """Return the status and the body of what a question that passed every check gets."""
+        if luck is Fault.DROPPED:
+            return BROKEN, b""
+        if luck in _STATUSES:
+            return _STATUSES[luck], fault(_STATUSES[luck]).body()
+        return 200, reply_body(question, usage, self._behaviour, wall, luck)
 
     def _quota(self, key: str) -> Quota:
         quota = self._quotas.get(key)
         if quota is None:
             quota = self._quotas[key] = Quota(self._behaviour)
         return quota
+
+
+def _limits(of: Behaviour) -> tuple[float, ...]:
+    """Return what the quotas of keys are made of."""
+    return of.rpm, of.tpm, of.tpm_in, of.tpm_out, of.rpd, of.burst_s, of.quiet, of.retry_after_s

@@ -11,6 +11,9 @@ from .refusal import bad_request
 MAX_INPUTS = 2048
 """Inputs one embeddings request may hold, OpenAI's limit."""
 
+PACKED_SCHEMA = "answers"
+"""Name of the JSON schema that says that several prompts are packed into a chat request."""
+
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -34,6 +37,19 @@ class Message(msgspec.Struct):
         return self.content or ""
 
 
+class Schema(msgspec.Struct):
+    """The schema that an answer is to keep; only its name counts here."""
+
+    name: str = ""
+
+
+class ResponseFormat(msgspec.Struct):
+    """The form an answer is asked for in."""
+
+    type: str = "text"
+    json_schema: Schema | None = None
+
+
 class Chat(msgspec.Struct):
     """A body of /v1/chat/completions."""
 
@@ -42,23 +58,53 @@ class Chat(msgspec.Struct):
     max_tokens: _Count | None = None
     max_completion_tokens: _Count | None = None
     stream: bool = False
+    response_format: ResponseFormat | None = None
+
+    def asked(self) -> str:
+        """Return what the user said last."""
+        return next((each.text() for each in reversed(self.messages) if each.role == "user"), "")
 
     def subjects(self) -> list[str]:
         """Return the text that tells this request from the job's others: what the user said last."""
-        return [next((each.text() for each in reversed(self.messages) if each.role == "user"), "")]
+        return [self.asked()]
 
     def texts(self) -> list[str]:
         """Return what each context has to hold."""
         return ["\n".join(message.text() for message in self.messages)]
 
     def weight(self) -> int:
-        """Return how many inputs slow the answer down; a prompt doesn't."""
+        """Return how many inputs slow the answer down; a lone prompt doesn't."""
         return 0
 
     def check(self) -> None:
         """Raise RefusedError for what a valid body may still not ask."""
         if self.stream:
             raise bad_request("This server answers in one piece: leave `stream` out.", param="stream")
+
+
+class Prompt(msgspec.Struct):
+    """One of several prompts packed into a message."""
+
+    id: str
+    prompt: str
+
+
+class Packed(Chat, kw_only=True):
+    """A body of /v1/chat/completions with several prompts, which is to be answered with JSON that has all answers.
+
+    The last message is `{"items": [{"id": "1", "prompt": "..."}]}`, the form asked for is a JSON schema of the name
+    `answers`, and the answer's text is `{"answers": [{"id": "1", "answer": "..."}]}`.
+    """
+
+    prompts: list[Prompt]
+
+    def subjects(self) -> list[str]:
+        """Return the prompts, in order."""
+        return [each.prompt for each in self.prompts]
+
+    def weight(self) -> int:
+        """Return how many inputs slow the answer down."""
+        return len(self.prompts)
 
 
 class Embeddings(msgspec.Struct):
@@ -107,11 +153,31 @@ ENDPOINTS = frozenset(_DECODERS)
 def decode(path: str, body: bytes) -> Question:
     """Return the question a body holds; raises RefusedError where it holds none."""
     try:
-        return _DECODERS[path].decode(body)
+        question = _DECODERS[path].decode(body)
     except msgspec.ValidationError as error:
         raise bad_request(f"The body does not fit {path}: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise bad_request(f"The body is not JSON: {error}.") from error
+    return _unpacked(question) if isinstance(question, Chat) and question.response_format else question
+
+
+class _Pack(msgspec.Struct):
+    items: Annotated[list[Prompt], msgspec.Meta(min_length=1)]
+
+
+_decode_pack = msgspec.json.Decoder(_Pack).decode
+
+
+def _unpacked(chat: Chat) -> Chat:
+    """Return the prompts packed into a chat request; the request itself where none are."""
+    schema = chat.response_format and chat.response_format.json_schema
+    if not schema or schema.name != PACKED_SCHEMA:
+        return chat
+    try:
+        prompts = _decode_pack(chat.asked()).items
+    except (msgspec.DecodeError, UnicodeError):
+        return chat
+    return Packed(**msgspec.structs.asdict(chat), prompts=prompts)
 
 
 def check_context(question: Question, limit: int) -> None:

@@ -1,5 +1,7 @@
 """Everything the simulated provider refuses, in the shape of OpenAI's errors."""
 
+from typing import Final
+
 import msgspec
 
 
@@ -31,6 +33,11 @@ def bad_request(message: str, *, param: str | None = None, code: str | None = No
     return RefusedError(400, message, param=param, code=code)
 
 
+def poisoned() -> RefusedError:
+    """Return the answer to a request with something in it that spoils all of it; it doesn't tell which item."""
+    return bad_request("The request holds content that can't be processed.")
+
+
 def bad_key(*, given: bool) -> RefusedError:
     """Return the answer to a missing or unknown API key; it never repeats the key."""
     what = "The API key is not one this server accepts." if given else "No API key: send `Authorization: Bearer KEY`."
@@ -52,10 +59,15 @@ def unknown_model(model: str) -> RefusedError:
     return RefusedError(404, f"The model `{model}` is not served here.", param="model", code="model_not_found")
 
 
-def over_the_limit(kind: str, per_minute: int, wait: str, headers: dict[str, str]) -> RefusedError:
-    """Return the 429 of a key that sends faster than its limit."""
-    message = f"Rate limit reached: {per_minute} {kind} per minute. Try again in {wait}."
+def over_the_limit(kind: str, limit: str, wait: str, headers: dict[str, str]) -> RefusedError:
+    """Return the 429 of a key that sends more than its limit, as in `500 requests per minute`."""
+    message = f"Rate limit reached: {limit}. Try again in {wait}."
     return RefusedError(429, message, kind=kind, code="rate_limit_exceeded", headers=headers)
+
+
+def busy() -> RefusedError:
+    """Return the 429 of a server that has enough to do, which says nothing of limits or of when to come back."""
+    return RefusedError(429, "Too many requests for the server's capacity.", kind="requests", code="capacity_exceeded")
 
 
 def too_large(kind: str, per_minute: int, cost: int) -> RefusedError:
@@ -68,3 +80,15 @@ def fault(status: int) -> RefusedError:
     """Return the answer to a request that met a simulated fault of the server."""
     what = "The server is overloaded." if status == 503 else "The server failed while it handled the request."
     return RefusedError(status, f"{what} Try again.", kind="server_error")
+
+
+NGINX_PAGE: Final = b"""\
+<html>\r
+<head><title>429 Too Many Requests</title></head>\r
+<body>\r
+<center><h1>429 Too Many Requests</h1></center>\r
+<hr><center>nginx</center>\r
+</body>\r
+</html>\r
+"""
+"""What a gateway answers to more requests than it lets through."""

@@ -6,7 +6,8 @@ import msgspec
 
 from .answers import cut, embedding, opinion, packed, tokens_in
 from .behaviour import Behaviour
-from .questions import Chat, Embeddings, Question
+from .luck import Fault
+from .questions import Chat, Embeddings, Packed, Question
 
 
 class Usage(msgspec.Struct):
@@ -18,17 +19,21 @@ class Usage(msgspec.Struct):
 
 
 def usage_of(question: Question, *, seed: int) -> Usage:
-    """Return what a request costs, known before it is answered because the answer is."""
+    """Return what a request costs, known before it is answered because the answer is; a fault makes it no cheaper."""
     prompt = sum(map(tokens_in, question.texts()))
-    answer = tokens_in(_said(question, seed)[0]) if isinstance(question, Chat) else 0
+    answer = tokens_in(_said(question, seed, None)[0]) if isinstance(question, Chat) else 0
     return Usage(prompt, answer, prompt + answer)
 
 
-def reply_body(question: Question, usage: Usage, behaviour: Behaviour, wall: float) -> bytes:
-    """Return the answer to a question that came at `wall`, seconds since the epoch."""
+def reply_body(
+    question: Question, usage: Usage, behaviour: Behaviour, wall: float, fault: Fault | None = None
+) -> bytes:
+    """Return the answer to a question that came at `wall`, seconds since the epoch; `fault` spoils it."""
     if isinstance(question, Chat):
-        return _chat_body(question, usage, behaviour.seed, int(wall))
-    return _embeddings_body(question, usage, behaviour)
+        body = _chat_body(question, usage, behaviour.seed, int(wall), fault)
+    else:
+        body = _embeddings_body(question, usage, behaviour, fault)
+    return body[: len(body) // 2] if fault is Fault.MALFORMED else body
 
 
 def models_body(behaviour: Behaviour) -> bytes:
@@ -37,30 +42,46 @@ def models_body(behaviour: Behaviour) -> bytes:
     return msgspec.json.encode({"object": "list", "data": models})
 
 
-def _said(question: Chat, seed: int) -> tuple[str, str]:
-    (prompt,) = question.texts()
-    return cut(opinion(prompt, seed=seed), question.max_completion_tokens or question.max_tokens)
+def _said(question: Chat, seed: int, fault: Fault | None) -> tuple[str, str]:
+    """Return the text of an answer, and the reason it ends there."""
+    if isinstance(question, Packed):
+        text = _packed_answers(question, seed, fault)
+    else:
+        text = opinion(question.asked(), seed=seed)
+    if fault is Fault.CUT:
+        return text[: len(text) // 2], "length"
+    return cut(text, question.max_completion_tokens or question.max_tokens)
 
 
-def _chat_body(question: Chat, usage: Usage, seed: int, created: int) -> bytes:
-    text, finish = _said(question, seed)
+def _packed_answers(question: Packed, seed: int, fault: Fault | None) -> str:
+    """Return the answers to packed prompts, each the one that its prompt gets by itself."""
+    answers = [{"id": each.id, "answer": opinion(each.prompt, seed=seed)} for each in question.prompts]
+    if fault is Fault.SHORT:
+        answers.pop()
+    return msgspec.json.encode({"answers": answers}).decode()
+
+
+def _chat_body(question: Chat, usage: Usage, seed: int, created: int, fault: Fault | None) -> bytes:
+    text, finish = _said(question, seed, fault)
     (prompt,) = question.texts()
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    choiceless = fault is Fault.SHORT and not isinstance(question, Packed)
     return msgspec.json.encode(
         {
             "id": f"chatcmpl-{blake2b(prompt.encode(errors='replace'), digest_size=12).hexdigest()}",
             "object": "chat.completion",
             "created": created,
             "model": question.model,
-            "choices": [choice],
+            "choices": [] if choiceless else [choice],
             "usage": usage,
         }
     )
 
 
-def _embeddings_body(question: Embeddings, usage: Usage, behaviour: Behaviour) -> bytes:
+def _embeddings_body(question: Embeddings, usage: Usage, behaviour: Behaviour, fault: Fault | None) -> bytes:
     dimensions = question.dimensions or behaviour.dimensions
-    vectors = (embedding(text, seed=behaviour.seed, dimensions=dimensions) for text in question.subjects())
+    inputs = question.subjects()[:-1] if fault is Fault.SHORT else question.subjects()
+    vectors = (embedding(text, seed=behaviour.seed, dimensions=dimensions) for text in inputs)
     shown = map(packed, vectors) if question.encoding_format == "base64" else vectors
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(shown)]
     tokens = {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.total_tokens}

@@ -1,6 +1,9 @@
 """The simulated provider's sockets: HTTP in, decisions out, each after its latency."""
 
 import asyncio
+import socket
+import struct
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -12,7 +15,7 @@ from ..errors import UsageError
 from ..open_files import allow_many_open_files
 from .behaviour import Behaviour
 from .log import Arrival, ArrivalLog
-from .provider import Incoming, Provider
+from .provider import BROKEN, Decision, Incoming, Provider
 
 _BACKLOG = 4096
 _GRACE_S = 0.01
@@ -41,6 +44,7 @@ class Simulator:
         self._port = port
         self._log = ArrivalLog(log, keep=keep_arrivals)
         self._clock = clock or LoopClock()
+        self._answering: Counter[str] = Counter()
 
     @property
     def base_url(self) -> str:
@@ -74,6 +78,7 @@ class Simulator:
             message = f"simulator: can't listen on {self._host}:{self._port}: {error.strerror}; choose another port"
             raise UsageError(message) from error
         self._port = self._listener.sockets[0].getsockname()[1]
+        self._provider.began = self._clock.now()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,16 +93,36 @@ class Simulator:
         try:
             # `request.read` would refuse bodies over 1 MiB, and 2,048 inputs are more.
             body = await request.content.read()
-            incoming = Incoming(request.method, request.path, key, body, self._clock.now(), arrival.at)
-            decision = self._provider.decide(incoming)
-            self._log.describe(arrival, decision.subjects)
-            if decision.delay_s:
-                await self._clock.sleep(decision.delay_s)
-            arrival.status = decision.status
+            decision = await self._decided(arrival, request.method, key, body)
         finally:
             # Runs as well when the client hangs up, which cancels this handler: its status stays 0.
             self._log.end(arrival)
+        if decision.status == BROKEN:
+            await _break_off(request)
         return web.Response(status=decision.status, body=decision.body, headers=decision.headers)
+
+    async def _decided(self, arrival: Arrival, method: str, key: str, body: bytes) -> Decision:
+        """Return the answer to a request when its time has come."""
+        incoming = Incoming(method, arrival.path, key, body, self._clock.now(), arrival.at, self._answering[key])
+        decision = self._provider.decide(incoming)
+        self._log.describe(arrival, decision.subjects)
+        if decision.delay_s:
+            self._answering[key] += 1
+            try:
+                await self._clock.sleep(decision.delay_s)
+            finally:
+                self._answering[key] -= 1
+        arrival.status = decision.status
+        return decision
+
+
+async def _break_off(request: web.BaseRequest) -> None:
+    """Reset the connection, which cancels the request's handler."""
+    if (transport := request.transport) is not None:
+        linger_not = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not)
+        transport.abort()
+    await asyncio.Event().wait()
 
 
 async def serve(

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from ..metrics import Tally
+from ..metrics import Tally, merged
 from ..outcome import Outcome
 from ..settle import Settled
 
@@ -37,8 +37,9 @@ class Group:
     def write(self, db: sqlite3.Connection) -> int:
         """Write it all and return the number of the last result."""
         db.executemany(
-            """INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO results
+            (job, item, digest, outcome, output, message, attempts, latency_ms, at, finish_reason, model)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (_result_row(job, settled) for job, settled in self.results),
         )
         db.executemany("UPDATE items SET status = ? WHERE row = ?", map(_status_row, self.results))
@@ -71,6 +72,8 @@ def _result_row(job: int, settled: Settled) -> tuple[object, ...]:
         settled.attempts,
         settled.latency_ms,
         settled.at,
+        answer.finish_reason,
+        settled.model,
     )
 
 
@@ -80,11 +83,12 @@ def _status_row(result: tuple[int, Settled]) -> tuple[str, int]:
 
 
 def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:
-    (errors,) = db.execute("SELECT errors FROM jobs WHERE id = ?", (job,)).fetchone()
-    merged = tally.errors + Counter(msgspec.json.decode(errors, type=dict[str, int]))
+    errors, spent = db.execute("SELECT errors, spent FROM jobs WHERE id = ?", (job,)).fetchone()
+    all_errors = tally.errors + Counter(msgspec.json.decode(errors, type=dict[str, int]))
+    all_spent = merged(msgspec.json.decode(spent, type=dict[str, float]), tally.spent)
     db.execute(
         """UPDATE jobs SET done = done + ?, failed = failed + ?, requests = requests + ?, tokens_in = tokens_in + ?,
-        tokens_out = tokens_out + ?, cost = cost + ?, errors = ? WHERE id = ?""",
+        tokens_out = tokens_out + ?, cost = cost + ?, cut = cut + ?, errors = ?, spent = ? WHERE id = ?""",
         (
             tally.items,
             tally.failed,
@@ -92,7 +96,9 @@ def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:
             tally.tokens_in,
             tally.tokens_out,
             tally.cost,
-            msgspec.json.encode(merged).decode(),
+            tally.cut,
+            msgspec.json.encode(all_errors).decode(),
+            msgspec.json.encode(all_spent).decode(),
             job,
         ),
     )

@@ -134,7 +134,7 @@ CREATE INDEX changes_by_job ON changes (job, id);
 CREATE TABLE commands (
     id INTEGER PRIMARY KEY,
     job TEXT NOT NULL,
-    verb TEXT NOT NULL,                     -- run set preset pause resume drain cancel
+    verb TEXT NOT NULL,                     -- run set preset pause resume drain cancel retest
     args TEXT NOT NULL,                     -- JSON
     who TEXT NOT NULL,
     at REAL NOT NULL,
@@ -154,13 +154,38 @@ CREATE TABLE engine (
 ) STRICT;
 """
 
+_TIME_AND_LANES = """
+-- Slot-seconds by what they were spent on, JSON.
+ALTER TABLE jobs ADD COLUMN spent TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE samples ADD COLUMN spent TEXT NOT NULL DEFAULT '{}';
+-- Answers kept though the token limit cut them short.
+ALTER TABLE jobs ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;
+-- 'length' where the token limit cut the answer short.
+ALTER TABLE results ADD COLUMN finish_reason TEXT NOT NULL DEFAULT '';
+-- The model that answered, where it was not the job's own.
+ALTER TABLE results ADD COLUMN model TEXT NOT NULL DEFAULT '';
+-- What a lane has used and learned of its limits, so that a restart goes on where the last engine stopped.
+CREATE TABLE lane_memory (
+    name TEXT PRIMARY KEY,
+    key_tag TEXT NOT NULL,                  -- tells keys apart and can't be turned back into one
+    state TEXT NOT NULL,                    -- JSON
+    at REAL NOT NULL
+) STRICT;
+"""
+
 
 def _create_tables(db: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
         db.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_tables,)
+def _add_time_and_lanes(db: sqlite3.Connection) -> None:
+    """Add where the time went, answers cut short, which model answered, and what lanes remember."""
+    for statement in _TIME_AND_LANES.split(";\n"):
+        db.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_tables, _add_time_and_lanes)
 """Each step moves the file from the version of its index to the next."""
 
 

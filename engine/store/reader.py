@@ -18,11 +18,12 @@ from .migrations import BUSY_TIMEOUT_S, STEPS
 EVENTS_SHOWN = 200
 CHANGES_SHOWN = 500
 
-_JOB_COLUMNS = """id, name, state, reason, exit_code, total, done, failed, requests, errors, tokens_in, tokens_out,
-    cost, created_at, started_at, ended_at, active_s, spec ->> '$.task.type', spec ->> '$.task.model',
-    spec ->> '$.task.base_url', spec ->> '$.input.path', spec ->> '$.output.path'"""
+_JOB_COLUMNS = """id, name, state, reason, exit_code, total, done, failed, requests, errors, cut, spent,
+    tokens_in, tokens_out, cost, created_at, started_at, ended_at, active_s,
+    spec ->> '$.task.type', spec ->> '$.task.model', spec ->> '$.task.base_url', spec ->> '$.input.path',
+    spec ->> '$.output.path'"""
 _SAMPLE_COLUMNS = """at, span_s, items, failed, requests, errors, latency, in_flight, target, tokens_in, tokens_out,
-    cost, backlog, rss_mb, cpu"""
+    cost, backlog, rss_mb, cpu, spent"""
 
 
 class Reader:
@@ -145,7 +146,7 @@ class Reader:
         last = after
         while True:
             rows = self._db.execute(
-                f"""SELECT seq, key, outcome, output, message, attempts
+                f"""SELECT seq, key, outcome, output, message, attempts, finish_reason, model
                 FROM results JOIN items ON items.row = item AND items.digest = results.digest
                 WHERE results.job = ? AND seq > ? AND outcome {wanted} 'ok' AND status <> 'removed'
                 ORDER BY seq LIMIT 1000""",
@@ -153,8 +154,13 @@ class Reader:
             ).fetchall()
             if not rows:
                 return
-            for seq, key, outcome, output, message, attempts in rows:
-                yield seq, failure_line(key, outcome, message, attempts) if failed else output_line(key, output)
+            for seq, key, outcome, output, message, attempts, finish_reason, model in rows:
+                yield (
+                    seq,
+                    failure_line(key, outcome, message, attempts)
+                    if failed
+                    else output_line(key, output, finish_reason, model),
+                )
             last = rows[-1][0]
 
     def line_ever(self, job: int, *, up_to: int | None = None) -> bytes:
@@ -164,7 +170,7 @@ class Reader:
         """
         which = "ORDER BY seq" if up_to is None else "AND seq <= ? ORDER BY seq DESC"
         row = self._db.execute(
-            f"""SELECT key, output FROM results JOIN items ON items.row = item
+            f"""SELECT key, output, finish_reason, results.model FROM results JOIN items ON items.row = item
             WHERE results.job = ? AND outcome = 'ok' {which} LIMIT 1""",
             (job,) if up_to is None else (job, up_to),
         ).fetchone()
@@ -177,9 +183,14 @@ def read_job(db: sqlite3.Connection, name: str) -> JobRow | None:
     return _job(row) if row else None
 
 
-def output_line(key: str, output: bytes) -> bytes:
-    """Return one line of the output file."""
-    return b'{"id":%b,"status":"ok","output":%b}\n' % (key.encode(), output)
+def output_line(key: str, output: bytes, finish_reason: str = "", model: str = "") -> bytes:
+    """Return one line of the output file; an answer cut short, or of another model than the job's, is marked."""
+    marks = "".join(
+        f',"{name}":{msgspec.json.encode(text).decode()}'
+        for name, text in (("finish_reason", finish_reason), ("model", model))
+        if text
+    )
+    return b'{"id":%b,"status":"ok","output":%b%b}\n' % (key.encode(), output, marks.encode())
 
 
 def failure_line(key: str, kind: str, message: str, attempts: int) -> bytes:
@@ -197,6 +208,7 @@ def _sample(row: tuple[Any, ...]) -> Sample:
     fields = list(row)
     fields[5] = msgspec.json.decode(row[5], type=dict[str, int])
     fields[6] = Histogram.decode(row[6])
+    fields[-1] = msgspec.json.decode(row[-1], type=dict[str, float])
     return Sample(*fields)
 
 
@@ -204,5 +216,6 @@ def _job(row: tuple[Any, ...]) -> JobRow:
     fields = list(row)
     fields[2] = JobState(row[2])
     fields[9] = msgspec.json.decode(row[9], type=dict[str, int])
-    fields[17:] = [text or "" for text in row[17:]]
+    fields[11] = msgspec.json.decode(row[11], type=dict[str, float])
+    fields[19:] = [text or "" for text in row[19:]]
     return JobRow(*fields)

@@ -136,7 +136,7 @@ class Log:
     def sample(self, sample: Sample) -> None:
         """Write what one span of time brought, and add it to the time the job ran unless it was paused."""
         self._writer.do(
-            "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (self._job, *_sample_values(sample)),
         )
         if sample.target:
@@ -167,6 +167,7 @@ def _sample_values(sample: Sample) -> tuple[object, ...]:
         sample.backlog,
         sample.rss_mb,
         sample.cpu,
+        msgspec.json.encode({what: round(seconds, 3) for what, seconds in sample.spent.items()}).decode(),
     )
 
 

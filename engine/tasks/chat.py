@@ -1,7 +1,7 @@
-"""Chat: one completion an item."""
+"""Chat: one completion an item, or one for several that are packed into one request."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -10,14 +10,29 @@ from ..item import Item
 from ..job import ChatSpec
 from ..outcome import Answer, Outcome, Usage
 from ..transport import Response
-from .endpoint import BYTES_PER_TOKEN, Endpoint, UsageBlock
+from .endpoint import Endpoint, UsageBlock
+from .packed import ENVELOPE_TOKENS, INSTRUCTION, Form, form_of, question, unpack
 from .task import Call, Plan, Reply
 from .template import compile_template, render_each
+from .tokens import sizer
 
 USUAL_ANSWER_TOKENS: Final = 512
 """Reserved for an answer whose length the job does not limit."""
 
+MESSAGE_TOKENS: Final = 4
+"""What a message takes around its text, and the beginning of the answer too."""
+
 _LENGTH_KEYS = ("max_completion_tokens", "max_tokens")
+
+
+class _Texts(NamedTuple):
+    """What is said for one item."""
+
+    system: str | None
+    prompt: str
+
+
+_Fit: TypeAlias = Sequence[tuple[Item, _Texts]]
 
 
 class _Part(Struct):
@@ -49,20 +64,22 @@ class ChatTask:
 
     def __init__(self, spec: ChatSpec, api_key: str | None) -> None:
         self._endpoint = Endpoint(spec.base_url, "/chat/completions", api_key)
-        texts = [("system", spec.system), ("user", spec.prompt)]
-        self._templates = [(role, compile_template(text)) for role, text in texts if text]
+        self._system = compile_template(spec.system) if spec.system else None
+        self._prompt = compile_template(spec.prompt)
         own = {"temperature": spec.temperature, "max_tokens": spec.max_tokens}
         self._head = {"model": spec.model}
         self._tail = {key: value for key, value in own.items() if value is not None} | spec.parameters
-        self._answer_tokens = _longest_answer(self._tail)
+        self._form = form_of(self._tail.get("response_format"))
+        self._cut = _CUT_SHORT.get(spec.on_length)
+        self._size = sizer(spec.tokenizer)
 
-    def plan(self, items: Sequence[Item]) -> Plan:
-        """Return one call an item."""
-        fit, unfit = render_each(items, self._messages)
-        return Plan(tuple(self._call(item, messages) for item, messages in fit), unfit)
+    def plan(self, items: Sequence[Item], per_request: int = 1) -> Plan:
+        """Return one call an item, or one for up to `per_request` items that have the same system message."""
+        fit, unfit = render_each(items, self._texts)
+        return Plan(tuple(map(self._call, _parts(fit, per_request if self._form else 1))), unfit)
 
     def read(self, call: Call, response: Response) -> Reply:
-        """Return the first choice's text as the item's answer."""
+        """Return the first choice's text as the item's answer, or as the answers of all items packed into the call."""
         if not 200 <= response.status < 300:
             return self._endpoint.refused(call, response)
         try:
@@ -71,18 +88,75 @@ class ChatTask:
             return self._endpoint.refused(call, response)
         if not completion.choices:
             return self._endpoint.refused(call, response)
-        usage = (completion.usage or UsageBlock()).counted()
-        outcome, told = _judge(completion.choices[0])
+        return self._read(call, completion.choices[0], (completion.usage or UsageBlock()).counted())
+
+    def _read(self, call: Call, choice: _Choice, usage: Usage) -> Reply:
+        outcome, told = _judge(choice)
+        is_cut = choice.finish_reason == "length"
+        if outcome is Outcome.OK and self._form and len(call.items) > 1:
+            return _unpacked(unpack(told, len(call.items), self._form), usage, is_cut=is_cut)
+        if outcome is Outcome.OK and is_cut and self._cut:
+            outcome, told = self._cut
         if outcome is not Outcome.OK:
             return self._endpoint.failed(call, outcome, told, usage)
-        return Reply(Outcome.OK, (Answer(Outcome.OK, msgspec.json.encode(told)),), usage)
+        answer = Answer(Outcome.OK, msgspec.json.encode(told), finish_reason="length" if is_cut else "")
+        return Reply(Outcome.OK, (answer,), usage)
 
-    def _messages(self, item: Item) -> list[dict[str, str]]:
-        return [{"role": role, "content": template.render(item.fields)} for role, template in self._templates]
+    def _texts(self, item: Item) -> _Texts:
+        return _Texts(self._system.render(item.fields) if self._system else None, self._prompt.render(item.fields))
 
-    def _call(self, item: Item, messages: list[dict[str, str]]) -> Call:
-        request = self._endpoint.request({**self._head, "messages": messages, **self._tail})
-        return Call((item,), request, Usage(len(request.body) // BYTES_PER_TOKEN, self._answer_tokens))
+    def _call(self, fit: _Fit) -> Call:
+        items = tuple(item for item, _ in fit)
+        system, prompt = fit[0][1]
+        if len(fit) == 1 or not self._form:
+            return self._asked(items, system, prompt, self._tail, _longest_answer(self._tail))
+        system = f"{system}\n\n{INSTRUCTION}" if system else INSTRUCTION
+        prompt = question([texts.prompt for _, texts in fit])
+        tail = _packed_tail(self._tail, self._form, len(fit))
+        most = len(fit) * (_longest_answer(self._tail) + ENVELOPE_TOKENS)
+        return self._asked(items, system, prompt, tail, most)
+
+    def _asked(
+        self, items: tuple[Item, ...], system: str | None, prompt: str, tail: dict[str, object], tokens_out: int
+    ) -> Call:
+        said = [("user", prompt)] if system is None else [("system", system), ("user", prompt)]
+        messages = [{"role": role, "content": text} for role, text in said]
+        request = self._endpoint.request({**self._head, "messages": messages, **tail})
+        tokens_in = self._size(request.body, _billed(said, tail), MESSAGE_TOKENS)
+        return Call(items, request, Usage(tokens_in, tokens_out))
+
+
+def _parts(fit: _Fit, size: int) -> Iterator[_Fit]:
+    """Yield what goes into one request each: up to `size` items with the same system message."""
+    if size == 1:
+        yield from ((each,) for each in fit)
+        return
+    groups: dict[str | None, list[tuple[Item, _Texts]]] = {}
+    for each in fit:
+        groups.setdefault(each[1].system, []).append(each)
+    for group in groups.values():
+        yield from (group[start : start + size] for start in range(0, len(group), size))
+
+
+def _packed_tail(tail: dict[str, object], form: Form, count: int) -> dict[str, object]:
+    """Return the parameters of a request for `count` items; a limit of the answer's length is one for each."""
+    limits = {key: (limit + ENVELOPE_TOKENS) * count for key in _LENGTH_KEYS if isinstance(limit := tail.get(key), int)}
+    return {**tail, **limits, "response_format": form.response_format}
+
+
+def _billed(said: Sequence[tuple[str, str]], tail: dict[str, object]) -> Iterator[str]:
+    """Yield the texts that become the prompt: tools and schemas among the parameters do too, plain numbers don't."""
+    yield from (text for _, text in said)
+    nested: dict[str, object] = {key: value for key, value in tail.items() if isinstance(value, dict | list)}
+    yield msgspec.json.encode(nested).decode() if nested else ""
+
+
+def _unpacked(answers: tuple[Answer, ...], usage: Usage, *, is_cut: bool) -> Reply:
+    if any(answer.outcome is Outcome.OK for answer in answers):
+        return Reply(Outcome.OK, answers, usage)
+    why = "cut at the token limit: raise task.max_tokens or lower items_per_request" if is_cut else answers[0].message
+    message = f"{len(answers)} items were asked in one request and none was answered: {why}"
+    return Reply(Outcome.SHORT_REPLY, (Answer(Outcome.SHORT_REPLY, message=message),) * len(answers), usage, message)
 
 
 _decode = msgspec.json.Decoder(_Completion).decode
@@ -93,6 +167,16 @@ def _longest_answer(body: dict[str, object]) -> int:
     return lengths[0] if lengths else USUAL_ANSWER_TOKENS
 
 
+_CUT_SHORT: Final[dict[str, tuple[Outcome, str]]] = {
+    "retry": (
+        Outcome.SHORT_REPLY,
+        "the answer was cut at the token limit: raise task.max_tokens, or keep such answers with on_length = 'keep'",
+    ),
+    "fail": (
+        Outcome.BAD_ITEM,
+        "the answer was cut at the token limit, which fails it by task.on_length: raise task.max_tokens",
+    ),
+}
 _CUT: Final[dict[str | None, tuple[Outcome, str]]] = {
     "content_filter": (Outcome.BAD_ITEM, "the server's content filter stopped the answer"),
     "error": (Outcome.OVERLOADED, "the server failed in the middle of its answer"),

@@ -1,4 +1,9 @@
-"""Embeddings: one vector an item, many items a request."""
+"""Embeddings: one vector an item, many items a request.
+
+A reply with a vector missing is kept for none of its items: a server that drops an input may number the rest anew, and
+then each item behind the dropped one has its neighbour's vector, with nothing in the reply that would tell. The call is
+cut in two instead, until the input that the server drops goes by itself.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,9 +15,10 @@ from ..item import Item
 from ..job import EmbeddingsSpec
 from ..outcome import Answer, Outcome, Usage
 from ..transport import Response
-from .endpoint import BYTES_PER_TOKEN, Endpoint, UsageBlock
+from .endpoint import Endpoint, UsageBlock
 from .task import Call, Plan, Reply
 from .template import UnfitError, compile_template, render_each
+from .tokens import sizer
 
 MOST_INPUTS: Final = 2048
 """What servers take in one request."""
@@ -34,17 +40,18 @@ class EmbeddingsTask:
     def __init__(self, spec: EmbeddingsSpec, api_key: str | None) -> None:
         self._endpoint = Endpoint(spec.base_url, "/embeddings", api_key)
         self._template = compile_template(spec.text)
+        self._size = sizer(spec.tokenizer)
         self._head = {"model": spec.model}
         self._tail = {} if spec.dimensions is None else {"dimensions": spec.dimensions}
 
-    def plan(self, items: Sequence[Item]) -> Plan:
+    def plan(self, items: Sequence[Item], per_request: int = 1) -> Plan:  # noqa: ARG002 (a batch is one request anyway)
         """Return one call for all items, or several where they are too many for one."""
         fit, unfit = render_each(items, self._text)
         calls = (self._call(fit[start : start + MOST_INPUTS]) for start in range(0, len(fit), MOST_INPUTS))
         return Plan(tuple(calls), unfit)
 
     def read(self, call: Call, response: Response) -> Reply:
-        """Return each item's vector, or for none of them one when any is missing."""
+        """Return each item's vector, or for none of them one when any is missing: the rest may be numbered anew."""
         if not 200 <= response.status < 300:
             return self._endpoint.refused(call, response)
         try:
@@ -67,7 +74,7 @@ class EmbeddingsTask:
     def _call(self, fit: Sequence[tuple[Item, str]]) -> Call:
         items, texts = zip(*fit, strict=True)
         request = self._endpoint.request({**self._head, "input": texts, **self._tail})
-        return Call(items, request, Usage(len(request.body) // BYTES_PER_TOKEN))
+        return Call(items, request, Usage(self._size(request.body, texts, 0)))
 
 
 _decode = msgspec.json.Decoder(_Vectors).decode

@@ -11,9 +11,6 @@ from ..text import safe
 from ..transport import Request, Response
 from .task import Call, Reply
 
-BYTES_PER_TOKEN: Final = 4
-"""English runs at about four; other scripts take more bytes a character, and more tokens too."""
-
 MOST_TOKENS: Final = 1_000_000_000
 """No request has more, whatever a server says."""
 

@@ -40,8 +40,11 @@ class Reply:
 class Task(Protocol):
     """How items become calls, and responses become answers."""
 
-    def plan(self, items: Sequence[Item]) -> Plan:
-        """Return the calls for one batch; every item stands in exactly one call or in `unfit`."""
+    def plan(self, items: Sequence[Item], per_request: int = 1) -> Plan:
+        """Return the calls for one batch; every item stands in exactly one call or in `unfit`.
+
+        `per_request` is how many items a task may put into one request where one item is the rule.
+        """
         ...
 
     def read(self, call: Call, response: Response) -> Reply:

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from batchtop.engine.batcher import Batcher
 from batchtop.engine.item import Item
+from batchtop.engine.search import halves
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,20 +92,20 @@ class TestSplitting:
     def test_halves_go_by_themselves_before_everything_else_whatever_the_size_is(self):
         batcher = filled(10, 11, 12, 13)
         batcher.again(items(9)[0], due=0.0)
-        batcher.split(items(1, 2, 3, 4, 5))
+        batcher.add_parts(halves(items(1, 2, 3, 4, 5)))
         assert len(batcher) == 10
         assert [taken(batcher, 0.0, size=1) for _ in range(4)] == [[1, 2], [3, 4, 5], [9], [10]]
 
     @pytest.mark.parametrize("count", [2, 3, 7, 16])
     def test_splitting_on_and_on_ends_with_single_items(self, count: int):
         batcher = Batcher()
-        batcher.split(items(*range(count)))
+        batcher.add_parts(halves(items(*range(count))))
         alone: list[int] = []
         while len(batcher):
             part = batcher.take(0.0, SIZE, MAX_WAIT)
             alone += [part[0].row] if len(part) == 1 else []
             if len(part) > 1:
-                batcher.split(part)
+                batcher.add_parts(halves(part))
         assert sorted(alone) == list(range(count))
 
 
@@ -129,7 +130,7 @@ def test_every_item_is_done_once_and_new_ones_go_in_their_order(moves: list[tupl
         first_taken.extend(item.row for item in batch if item.row not in first_taken)
         end = data.draw(ENDS) if batch else "done"
         if end == "split" and len(batch) > 1:
-            batcher.split(batch)
+            batcher.add_parts(halves(batch))
             return
         for item in batch:
             if end == "again":

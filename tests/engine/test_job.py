@@ -11,6 +11,7 @@ from batchtop.engine.errors import JobFileError, PresetError, SettingError
 from batchtop.engine.job import (
     ChatSpec,
     EmbeddingsSpec,
+    Fallback,
     InputSpec,
     JobSpec,
     OutputSpec,
@@ -21,7 +22,7 @@ from batchtop.engine.job import (
 from batchtop.engine.jobfile import load_job
 from batchtop.engine.outcome import Usage
 from batchtop.engine.presets import load_presets
-from batchtop.engine.settings import Layer, resolve
+from batchtop.engine.settings import DIALS, Layer, resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -165,6 +166,12 @@ WRONG = [
     (CHAT_JOB + 'max_tokens = "5"', "task.max_tokens: expected a whole number, found a text"),
     (CHAT_JOB + "temperature = nan", "task.temperature: expected a number"),
     (CHAT_JOB + "price_in = -1", "task.price_in: expected a number >= 0"),
+    (CHAT_JOB + 'on_length = "kepp"', "task.on_length: 'kepp' is not understood; did you mean 'keep'?"),
+    (CHAT_JOB + 'on_length = "x"', "task.on_length: 'x' is not understood; it can be: keep, retry, fail"),
+    (CHAT_JOB + "on_length = 3", "task.on_length: expected a text, found a whole number"),
+    (INPUT + EMBED + 'on_length = "fail"', "task.on_length: is for tasks of type 'chat'"),
+    (CHAT_JOB + 'tokenizer = ""', "task.tokenizer: must not be empty"),
+    (CHAT_JOB + 'tokenizer = "cl100k"', "task.tokenizer: 'cl100k' is no encoding of tiktoken; did you mean 'cl100k_b"),
     (CHAT_JOB.replace('"{text}"', '"{text"'), "task.prompt: '{' at character 1"),
     (CHAT_JOB + 'system = "{}"', "task.system: '{' at character 1"),
     (CHAT_JOB + "parameters = 3", "task.parameters: expected a table, found a whole number"),
@@ -173,6 +180,7 @@ WRONG = [
     (CHAT_JOB + "parameters = { x = [inf] }", "task.parameters: holds a value"),
     # the server and its key
     (CHAT_JOB + 'base_url = "localhost:8000"', "task.base_url: must be as in https://"),
+    (CHAT_JOB + 'base_url = ""', "task.base_url: must be as in https://"),
     (CHAT_JOB + 'base_url = "ftp://host/v1"', "task.base_url: must be as in"),
     (CHAT_JOB + 'base_url = "http://host:99999/v1"', "task.base_url: must be as in"),
     (CHAT_JOB + 'base_url = "http:///v1"', "task.base_url: must be as in"),
@@ -265,8 +273,9 @@ anything = st.recursive(
 
 @given(
     st.sampled_from(["input.path", "input.id", "task.type", "task.base_url", "task.api_key_env", "task.parameters.x",
-                     "task.system", "task.temperature", "task.price_in", "settings.preset", "settings.delay",
-                     "limits.cost", "limits.rpm", "output.path", "output.failures", "input", "task", "output", "name"]),
+                     "task.system", "task.temperature", "task.fallback", "task.on_length", "task.price_in",
+                     "settings.preset", "settings.delay", "limits.cost", "limits.rpm", "output.path", "output.failures",
+                     "input", "task", "output", "name"]),
     anything,
 )  # fmt: skip
 def test_no_value_in_any_place_is_a_traceback(tmp_path_factory, place, value):
@@ -309,7 +318,8 @@ class TestAssemble:
             live=[Layer("dashboard", {"rpm": 60})],
         )
         resolved = resolve(layers)
-        assert {key: (getattr(resolved.settings, key), origin) for key, origin in resolved.origins.items()} == {
+        found = {key: (getattr(resolved.settings, key), origin) for key, origin in resolved.origins.items()}
+        assert {key: value for key, value in found.items() if value[1] != "default"} == {
             "batch_size": (7, "job file"),
             "delay": (1.5, "preset conservative"),
             "concurrency": (5, "BATCHTOP_CONCURRENCY"),
@@ -317,11 +327,10 @@ class TestAssemble:
             "chunk_batches": (10, "preset conservative"),
             "chunk_pause": (3.0, "preset conservative"),
             "timeout": (7.0, "--set"),
-            "max_attempts": (5, "default"),
             "rpm": (60, "dashboard"),
-            "tpm": (0, "default"),
-            "cost": (0.0, "default"),
         }
+        assert found["max_attempts"] == (5, "default")
+        assert found.keys() == DIALS.keys()
 
     def test_a_preset_asked_for_replaces_the_jobs_and_stays_below_its_keys(self):
         resolved = resolve(assemble(self.JOB, presets=PRESETS, preset="aggressive/discovery"))
@@ -360,6 +369,7 @@ class TestFingerprint:
             {"temperature": 0.0},
             {"max_tokens": 1},
             {"parameters": {"a": 1, "b": {"c": 2, "d": 4}}},
+            {"on_length": "retry"},
         ],
     )
     def test_what_makes_the_answer_changes_it(self, values):
@@ -371,10 +381,24 @@ class TestFingerprint:
             {"api_key_env": ("X",)},
             {"price_in": 1.0, "price_out": 2.0},
             {"parameters": {"b": {"d": 3, "c": 2}, "a": 1}},
+            {"tokenizer": "o200k_base"},
+            {"fallback": (Fallback(model="n"),)},
+            {"on_length": "keep"},
         ],
     )
     def test_what_does_not_make_the_answer_leaves_it(self, values):
         assert self.changed(**values) == self.of(self.TASK)
+
+    @pytest.mark.parametrize(
+        ("task", "digest"),
+        [
+            (ChatSpec(model="m", prompt="p"), "709d60965bf9bdecfc3a89262b1ea8b9"),
+            (ChatSpec(model="m", prompt="p", parameters={"a": 1}, max_tokens=3), "46593423b1f4b7eb7a48189203c84f3c"),
+            (EmbeddingsSpec(model="m", text="p", dimensions=3), "709bf9d98420316b84f686af6a123214"),
+        ],
+    )
+    def test_what_a_workspace_holds_is_still_known_after_an_upgrade(self, task, digest):
+        assert self.of(task) == digest
 
     def test_types_differ(self):
         assert self.of(EmbeddingsSpec(model="m", text="p")) != self.of(ChatSpec(model="m", prompt="p"))

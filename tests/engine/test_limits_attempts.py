@@ -8,10 +8,10 @@ import pytest
 from batchtop.engine.admission import Budget
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.dispatch import Dispatcher
-from batchtop.engine.exchange import Route
 from batchtop.engine.item import Item
 from batchtop.engine.limits import Lane, LaneClosed, LaneRefused
 from batchtop.engine.outcome import Outcome
+from batchtop.engine.route import Route
 from batchtop.engine.settings import Settings
 from batchtop.engine.tasks import build_task
 from batchtop.engine.testing import Asked, FakeTransport, MemoryBooks, Script, answered, dropped, refused
@@ -37,10 +37,9 @@ class Job:
         self.lane = Lane("lane", LoopClock())
         self.loop = Dispatcher(
             settings=Settings(batch_size=1, concurrency=concurrency, max_attempts=5),
-            routes=[Route(self.lane, build_task(chat(prompt="{text}"), ""))],
+            routes=[Route(self.lane, build_task(chat(prompt="{text}"), ""), self.books)],
             transport=provider,
             ledger=self.books,
-            price=self.books,
             budget=Budget(0.0),
             clock=LoopClock(),
         )

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 from batchtop.engine.limits import Gcra
+from batchtop.engine.limits.amended import AmendedGcra
 from batchtop.engine.limits.minute import Minute
 from batchtop.engine.limits.pacer import SLACK_S
+from batchtop.engine.outcome import Usage
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,14 +115,59 @@ def test_more_than_a_minute_holds_is_never_ready() -> None:
     assert Gcra(100).ready_at(0.0, 100) == 0.0
 
 
-def test_what_is_given_back_can_be_sent_and_what_was_used_on_top_is_owed() -> None:
-    gcra = Gcra(6000)
+# ── amended ──
+
+
+def test_what_was_not_used_can_be_sent_and_what_was_used_on_top_is_owed() -> None:
+    gcra = AmendedGcra(6000)
     gcra.take(0.0, 3000)
     owed = gcra.ready_at(0.0)
-    gcra.give_back(2000)
+    gcra.amend(0.0, 2000)
     assert gcra.ready_at(0.0) == pytest.approx(owed - 2000 * (60 + SLACK_S) / 6000)
-    gcra.give_back(-2000)
+    gcra.amend(0.0, -2000)
     assert gcra.ready_at(0.0) == pytest.approx(owed)
+
+
+amounts = st.tuples(st.floats(0.11, 3), st.integers(1, 500), st.integers(1, 500))
+
+
+@given(st.lists(amounts, min_size=1, max_size=60), st.randoms(use_true_random=False))
+def test_amending_comes_to_what_knowing_it_before_comes_to(sends: list[tuple[float, int, int]], order: Random) -> None:
+    amended, known, now, log = AmendedGcra(1000, 0.3), Gcra(1000, 0.3), 0.0, list[tuple[float, int]]()
+    for gap, guess, real in sends:
+        now += gap
+        known.take(now, real)
+        amended.take(now, guess)
+        log.append((now, guess - real))
+    recent = [each for each in log if each[0] > now - 9]
+    for at, surplus in (each for each in log if each not in recent):
+        amended.amend(at, surplus)
+    order.shuffle(recent)
+    for at, surplus in recent:
+        amended.amend(at, surplus)
+    assert len(recent) < len(log) or amended.free_at == pytest.approx(known.free_at)
+    assert math.isfinite(amended.free_at)
+
+
+def test_what_nobody_could_use_any_more_is_not_saved_up() -> None:
+    gcra = AmendedGcra(6000)
+    gcra.take(0.0, 100)
+    gcra.take(8.0, 100)
+    gcra.amend(0.0, 90)
+    assert gcra.ready_at(8.0) > 8.9
+
+
+def test_what_was_sent_too_fast_before_the_rate_was_known_is_owed_for_a_minute_at_most() -> None:
+    gcra = AmendedGcra(60)
+    gcra.charge(100.0, [(98, 3), (99, 2)])
+    assert gcra.ready_at(100.0) == pytest.approx(103, abs=0.1)
+    gcra.charge(100.0, [(99, 1000)])
+    assert gcra.ready_at(100.0) == 160.0
+    gcra.amend(99.5, 20)
+    assert gcra.ready_at(100.0) == pytest.approx(140, abs=0.1)
+
+
+# ── counts ──
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.integers(0, 50)), max_size=60))
@@ -127,18 +175,19 @@ def test_minute_counts_the_last_60_s(sends: list[tuple[float, int]]) -> None:
     minute, now, log = Minute(), 0.0, list[tuple[float, int]]()
     for gap, tokens in sends:
         now += gap
-        minute.add(now, 1, tokens)
+        minute.add(now, 1, Usage(tokens))
         log.append((now, tokens))
         young = [each for each in log if int(each[0]) > int(now) - 60]
-        assert minute.used(now) == (len(young), sum(tokens for _, tokens in young))
+        assert minute.used(now) == (len(young), Usage(sum(tokens for _, tokens in young)))
 
 
 def test_minute_corrects_the_past_and_forgets_what_is_older() -> None:
     minute = Minute()
-    minute.add(100.0, 1, 500)
-    minute.add(130.0, 1, 10)
-    minute.add(100.9, 0, -400)
-    assert minute.used(130.0) == (2, 110)
-    minute.add(160.0, 1, 0)
-    minute.add(100.0, 0, 999)
-    assert minute.used(160.0) == (2, 10)
+    minute.add(100.0, 1, Usage(500, 20))
+    minute.add(130.0, 1, Usage(10))
+    minute.take_back(100.9, 0, Usage(400, 20))
+    assert minute.used(130.0) == (2, Usage(110))
+    assert minute.seconds(130.0) == [(100, 1, Usage(100)), (130, 1, Usage(10))]
+    minute.add(160.0, 1, Usage())
+    minute.add(100.0, 0, Usage(999))
+    assert minute.used(160.0) == (2, Usage(10))

@@ -1,8 +1,12 @@
 """What a lane's answers allow: cooldowns, the breaker, trials and refusals, without a loop."""
 
+from itertools import count, pairwise
+from random import Random
+
 import pytest
 from batchtop.engine.limits.breaker import Breaker
 from batchtop.engine.limits.cooldown import Cooldown
+from batchtop.engine.limits.spell import spell
 from batchtop.engine.limits.standing import PROBATION, Standing
 from batchtop.engine.outcome import Outcome
 from hypothesis import given
@@ -16,21 +20,25 @@ def proven() -> Standing:
     return standing
 
 
-def open_times(breaker: Breaker, canary_s: float = 0.0) -> list[float]:
-    """When the canaries of a server that never answers go."""
-    for _ in range(5):
-        breaker.failed(100.0, "no route to host")
+def fail(standing: Standing, now: float, outcome: Outcome = Outcome.TIMEOUT, subject: int | None = None) -> bool:
+    return standing.end(now, standing.trial.enter(), outcome, message="no", subject=subject)
+
+
+def open_times(breaker: Breaker, canary_s: float = 0.0, items: int = 1000) -> list[float]:
+    """When the first 100 canaries of a server that never answers go."""
+    for item in range(5):
+        breaker.failed(100.0, "no route to host", item % items)
     times = list[float]()
-    while not breaker.verdict:
+    while not breaker.verdict and len(times) < 100:
         times.append(breaker.until - 100)
-        breaker.failed(breaker.until + canary_s, "no route to host")
+        breaker.failed(breaker.until + canary_s, "no route to host", len(times) % items)
     return times
 
 
 @pytest.mark.parametrize(
     ("wait_s", "message", "reason"),
     [
-        (60.0, "HTTP 429: 4 at a time", "a pause of 60 s; the server said: HTTP 429: 4 at a time"),
+        (60.0, "HTTP 429: 4 at a time", "a pause of 1 min; the server said: HTTP 429: 4 at a time"),
         (0.0214, "", "a pause of 0.021 s"),
         (None, "HTTP 429", "a pause of 1 s; the server said: HTTP 429"),
     ],
@@ -45,11 +53,11 @@ def test_breaker_opens_at_the_fifth_failure_in_a_row() -> None:
     breaker = Breaker()
     for _ in range(3):
         for _ in range(4):
-            breaker.failed(0.0, "timed out")
+            breaker.failed(0.0, "timed out", 1)
         assert breaker.closed
         breaker.answered()
     for _ in range(5):
-        breaker.failed(7.0, "timed out")
+        breaker.failed(7.0, "timed out", 1)
     assert not breaker.closed
     assert breaker.until == 7.5
 
@@ -78,17 +86,52 @@ def test_breaker_gives_up_a_server_that_was_well_after_ten_canaries_at_the_least
     assert breaker.verdict == "no request has gone well for 237 s; last error: no route to host"
 
 
+@pytest.mark.parametrize(("items", "tried"), [(4, 100), (5, 15)])
+def test_a_few_items_that_always_fail_are_not_taken_for_a_dead_server(items: int, tried: int) -> None:
+    breaker = Breaker()
+    breaker.answered()
+    assert len(open_times(breaker, items=items)) == tried
+
+
+def test_the_breaker_opens_where_most_of_the_last_100_requests_failed_and_starts_anew_when_it_closes() -> None:
+    breaker = Breaker()
+    breaker.answered()
+    for number in count(1):
+        breaker.failed(1.0, "HTTP 503", number)
+        if not breaker.closed:
+            break
+        if number % 3 == 0:
+            breaker.answered()
+    assert number == 60
+    assert breaker.describe(1.0) == "60 of the last 100 requests failed; the last: HTTP 503; next try in 1 s"
+    assert breaker.describe(1.6) == "60 of the last 100 requests failed; the last: HTTP 503; one request tries it now"
+    breaker.answered()
+    for _ in range(4):
+        breaker.failed(2.0, "HTTP 503", 1)
+    assert breaker.closed
+
+
+def test_four_faults_of_ten_do_not_open_the_breaker_by_their_share() -> None:
+    breaker, draw = Breaker(), Random(7)
+    for _ in range(100_000):
+        if draw.random() < 0.4:
+            breaker.failed(1.0, "HTTP 503", 1)
+        else:
+            breaker.answered()
+        assert breaker.closed or breaker.describe(1.0).startswith("5 failures in a row; ")
+
+
 def test_canary_closes_the_breaker_and_the_back_off_starts_anew() -> None:
     breaker = Breaker()
     breaker.answered()
     for now in (0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.5):
-        breaker.failed(now, "")
+        breaker.failed(now, "", 1)
     assert breaker.until == 3.5
     breaker.answered()
     assert breaker.closed
     assert breaker.until < 3.5
     for _ in range(5):
-        breaker.failed(10.0, "")
+        breaker.failed(10.0, "", 1)
     assert breaker.until == 10.5
 
 
@@ -270,6 +313,162 @@ def test_the_third_refusal_in_a_row_closes() -> None:
     assert standing.describe(1.0) == ("refused", standing.closed.reason)
 
 
+def test_a_lone_item_that_is_refused_again_and_again_closes_no_proven_lane() -> None:
+    standing = proven()
+    assert [fail(standing, 1.0, Outcome.AUTH, 7) for _ in range(5)] == [True] * 5
+    assert standing.closed is None
+    assert fail(standing, 1.0, Outcome.AUTH, 8) is False
+    assert standing.closed is not None
+
+
+def test_a_new_lane_is_closed_by_one_item_that_is_refused() -> None:
+    standing = Standing()
+    for _ in range(3):
+        assert fail(standing, 1.0, Outcome.AUTH, 7) is False
+    assert standing.closed is not None
+
+
+@pytest.mark.parametrize(("standing", "times"), [(Standing(), 20), (proven(), 200)])
+def test_a_server_that_turns_every_item_down_with_the_same_words_closes_the_lane(
+    standing: Standing, times: int
+) -> None:
+    words = "HTTP 400: no such parameter: temprature"
+    for outcome, message in [
+        (Outcome.BAD_ITEM, "HTTP 400: something else"),
+        *[(Outcome.BAD_ITEM, words)] * (times - 1),
+        (Outcome.TIMEOUT, "timed out"),
+    ]:
+        standing.end(1.0, standing.trial.enter(), outcome, message=message)
+        assert standing.closed is None
+    assert standing.end(1.0, standing.trial.enter(), Outcome.BAD_ITEM, message=words) is True
+    assert standing.closed is not None
+    assert standing.closed.refused is False
+    assert (
+        standing.closed.reason == f"the server refuses every item with the same words, {times} times in a row: {words}"
+    )
+
+
+def test_one_item_that_spoils_the_first_batch_closes_nothing() -> None:
+    standing, largest = Standing(), 100_000
+    for _ in range(largest.bit_length() + 1):
+        standing.end(1.0, standing.trial.enter(), Outcome.BAD_ITEM, message="HTTP 400: bad input")
+    standing.end(1.0, standing.trial.enter(), Outcome.OK)
+    for _ in range(199):
+        standing.end(1.0, standing.trial.enter(), Outcome.BAD_ITEM, message="HTTP 400: bad input")
+    assert standing.closed is None
+
+
+# ── long waits ──
+
+
+def limited_until(standing: Standing, until: float, wait_s: float | None = None, items: int = 100) -> list[float]:
+    """When the canaries of a server go that says nothing but 429."""
+    now, times = 0.0, list[float]()
+    while now < until:
+        times.append(now)
+        subject = len(times) % items
+        standing.end(now, standing.trial.enter(), Outcome.RATE_LIMITED, wait_s=wait_s, message="no", subject=subject)
+        now = standing.cooldown.until
+    return times
+
+
+@pytest.mark.parametrize(("wait_s", "tries"), [(None, 13), (1.0, 361), (30.0, 14)])
+def test_after_minutes_of_nothing_but_429s_one_try_goes_every_ten(wait_s: float | None, tries: int) -> None:
+    standing = proven()
+    times = limited_until(standing, 4000, wait_s)
+    rests = [later - earlier for earlier, later in pairwise(times) if later - earlier > 100]
+    assert rests == pytest.approx([600] * len(rests), abs=0.01)
+    assert len(rests) == 6
+    assert len(times) - len(rests) == pytest.approx(tries, abs=2)
+    state, reason = standing.describe(times[-1])
+    assert state == "cooling"
+    assert reason.startswith("nothing but 429s for 1 h ")
+    assert reason.endswith(" min; trying once every 10 min; the server said: no")
+    assert not standing.well(times[-1])
+
+
+def test_a_try_under_a_rest_uses_up_no_attempt_and_a_good_answer_ends_the_rest() -> None:
+    standing = proven()
+    limited_until(standing, 500)
+    now = standing.cooldown.until
+    assert standing.cooldown.resting
+    assert fail(standing, now, Outcome.RATE_LIMITED) is False
+    now = standing.cooldown.until
+    standing.end(now, standing.trial.enter(), Outcome.OK)
+    assert standing.hold(now) is None
+    assert standing.well(now)
+    fail(standing, now, Outcome.RATE_LIMITED)
+    assert standing.cooldown.until == pytest.approx(now + 1, abs=0.01)
+
+
+def test_one_item_that_is_always_one_too_many_has_time_to_use_up_its_attempts() -> None:
+    standing = proven()
+    limited_until(standing, 700, items=2)
+    assert not standing.cooldown.resting
+
+
+def test_a_longer_retry_after_is_honoured_under_a_rest() -> None:
+    standing = proven()
+    limited_until(standing, 500)
+    now = standing.cooldown.until
+    standing.end(now, standing.trial.enter(), Outcome.RATE_LIMITED, wait_s=7200.0)
+    assert standing.cooldown.until == pytest.approx(now + 7200, abs=0.01)
+    assert standing.describe(now)[0] == "paused"
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "max_s", "expected"),
+    [
+        (120.0, 120.0, ("cooling", "a pause of 2 min; the server said: Rate limit reached")),
+        (
+            11_520.0,
+            120.0,
+            (
+                "paused",
+                "paused for 3 h 12 min, as the server asked (more than max_cooldown, 2 min): Rate limit reached",
+            ),
+        ),
+        (
+            31.0,
+            30.0,
+            ("paused", "paused for 31 s, as the server asked (more than max_cooldown, 30 s): Rate limit reached"),
+        ),
+        (None, 0.5, ("cooling", "a pause of 1 s; the server said: Rate limit reached")),
+    ],
+)
+def test_a_pause_longer_than_bearable_is_told_apart(
+    wait_s: float | None, max_s: float, expected: tuple[str, str]
+) -> None:
+    standing = proven()
+    standing.max_cooldown_s = max_s
+    assert standing.well(5.0)
+    standing.end(5.0, standing.trial.enter(), Outcome.RATE_LIMITED, wait_s=wait_s, message="Rate limit reached")
+    assert standing.describe(5.0) == expected
+    assert standing.well(5.0) is (wait_s == 120)
+    assert standing.well(standing.cooldown.until)
+
+
+def test_a_lane_is_well_but_for_an_open_breaker_and_a_closed_door() -> None:
+    standing = proven()
+    for _ in range(5):
+        assert standing.well(1.0)
+        fail(standing, 1.0)
+    assert not standing.well(1.0)
+    assert not standing.well(1.6), "half-open is not well yet"
+    standing.end(1.6, standing.trial.enter(), Outcome.OK)
+    assert standing.well(1.6)
+    standing.close("by hand")
+    assert not standing.well(1.6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0214, "0.021 s"), (59.4, "59.4 s"), (59.9, "1 min"), (90, "1 min 30 s"), (3600, "1 h"), (200_000, "2 d 7 h")],
+)
+def test_times_are_spelled_for_people(seconds: float, text: str) -> None:
+    assert spell(seconds) == text
+
+
 ends = st.tuples(
     st.sampled_from([each for each in Outcome if each not in (Outcome.AUTH, Outcome.QUOTA_EXHAUSTED)]),
     st.none() | st.floats(0, 100),
@@ -296,5 +495,5 @@ def test_deadlines_only_move_forward_and_a_lane_always_resumes(
     if not standing.closed:
         while (hold := standing.hold(now)) is not None:
             assert hold.until is not None
-            assert now < hold.until <= now + 101
+            assert now < hold.until <= now + 601
             now = hold.until

@@ -2,7 +2,6 @@ import math
 from array import array
 from base64 import b64decode
 from dataclasses import replace
-from random import Random
 from statistics import median
 
 import msgspec
@@ -10,7 +9,7 @@ import pytest
 from batchtop.engine.errors import SettingError
 from batchtop.engine.simulator import Behaviour, key_tag, subject
 from batchtop.engine.simulator.answers import cut, embedding, opinion, packed, tokens_in
-from batchtop.engine.simulator.behaviour import draw_fault, draw_latency_s
+from batchtop.engine.simulator.luck import Luck
 from batchtop.engine.simulator.provider import Decision, Incoming, Provider
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,26 +57,22 @@ def test_answers_keep_to_the_tokens_asked_for(text: str, most: int | None) -> No
 
 
 def test_latency_has_the_median_and_the_spread_it_was_given() -> None:
-    behaviour, draws = Behaviour(latency_ms=200, latency_sigma=0.5), Random(1)
-    drawn = sorted(draw_latency_s(behaviour, 0, draws) for _ in range(20_000))
+    luck = Luck(Behaviour(latency_ms=200, latency_sigma=0.5, seed=1))
+    drawn = sorted(luck.latency_s(0) for _ in range(20_000))
     assert median(drawn) == pytest.approx(0.2, rel=0.02)
     assert drawn[int(0.97725 * len(drawn))] == pytest.approx(0.2 * math.e, rel=0.05)
-    assert draw_latency_s(Behaviour(latency_ms=100, item_ms=2), 50, draws) == pytest.approx(0.2)
-
-
-def test_faults_come_at_their_rate_half_of_each() -> None:
-    draws = Random(1)
-    drawn = [draw_fault(Behaviour(error_rate=0.2), draws) for _ in range(20_000)]
-    assert drawn.count(500) / len(drawn) == pytest.approx(0.1, abs=0.01)
-    assert drawn.count(503) / len(drawn) == pytest.approx(0.1, abs=0.01)
-    assert not any(draw_fault(Behaviour(), draws) for _ in range(1000))
-    assert all(draw_fault(Behaviour(error_rate=1), draws) for _ in range(1000))
+    assert Luck(Behaviour(latency_ms=100, item_ms=2)).latency_s(50) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"error_rate": 3}, "error_rate can't be 3; it must be from 0 to 1"),
+        ({"error_rate": 0.5, "drop_rate": 0.6}, "sum of all rates can't be 1.1; it must be from 0 to 1"),
+        ({"cut_rate": -0.1}, "cut_rate can't be -0.1"),
+        ({"outage": (3, -1)}, "length of the outage can't be -1; it must be at least 0"),
+        ({"outage": (math.inf, 1)}, "start of the outage"),
+        ({"parallel": -1}, "parallel"),
         ({"rpm": -1}, "rpm can't be -1; it must be at least 0"),
         ({"latency_ms": math.nan}, "latency_ms"),
         ({"dimensions": 0}, "dimensions"),

@@ -237,3 +237,38 @@ async def test_a_taken_port_is_told(tmp_path: Path) -> None:
 async def test_a_log_that_cant_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"can't write the log .*nowhere.*: No such file or directory"):
         await Simulator(log=tmp_path / "nowhere" / "log").__aenter__()
+
+
+async def test_a_broken_connection_is_a_reset_and_harms_nobody_else(
+    http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Simulator(Behaviour(latency_ms=50)) as provider:
+        spared = asyncio.create_task(chat(http, provider, "spared"))
+        await until_arrived(provider, 1)
+        provider.behaviour = replace(provider.behaviour, drop_rate=1)
+        with pytest.raises(aiohttp.ClientOSError, match="reset"):
+            await chat(http, provider, "dropped")
+        assert (await spared).status == 200
+        assert [(each.subjects, each.status) for each in provider.arrivals] == [(("spared",), 200), (("dropped",), 0)]
+    assert caplog.records == []
+
+
+async def test_no_more_than_the_requests_allowed_are_answered_at_once(http: aiohttp.ClientSession) -> None:
+    clock = GatedClock()
+    async with Simulator(Behaviour(latency_ms=1, parallel=2), clock=clock) as provider:
+        asking = [asyncio.create_task(chat(http, provider)) for _ in range(5)]
+        await until(lambda: sum(task.done() for task in asking) == 3)
+        other = asyncio.create_task(chat(http, provider, key="sk-2"))
+        await until_arrived(provider, 6)
+        clock.gate.set()
+        assert sorted(response.status for response in await asyncio.gather(*asking)) == [200, 200, 429, 429, 429]
+        assert (await other).status == 200
+        assert (await chat(http, provider)).status == 200
+
+
+async def test_an_outage_is_counted_from_the_moment_the_provider_is_up(http: aiohttp.ClientSession) -> None:
+    clock = SteppedClock()
+    async with Simulator(Behaviour(outage=(5, 2)), clock=clock) as provider:
+        for later_s, status in ((0, 200), (5, 503), (1, 503), (1, 200)):
+            clock.moment += later_s
+            assert (await chat(http, provider)).status == status

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from batchtop.engine.errors import WorkspaceError
+from batchtop.engine.histogram import Histogram
 from batchtop.engine.store import migrations
 from batchtop.engine.store.migrations import STEPS, connect
+from batchtop.engine.store.reader import Reader
 
 MANY_AT_ONCE = """
 import sys
@@ -35,6 +37,26 @@ def test_a_new_file_has_the_tables_and_an_old_one_is_left_alone(workspace: Path)
     with closing(connect(workspace)) as db:
         assert db.execute("SELECT count(*) FROM commands").fetchone() == (1,)
     assert version(workspace) == len(STEPS)
+
+
+def test_a_workspace_of_the_first_version_moves_forward_with_all_it_holds(workspace: Path):
+    with closing(sqlite3.connect(workspace, isolation_level=None)) as db:
+        STEPS[0](db)
+        db.execute("PRAGMA user_version = 1")
+        db.execute(
+            "INSERT INTO jobs (id, name, spec, state, done, created_at) VALUES (1, 'old', '{}', 'drained', 1, 0)"
+        )
+        db.execute("INSERT INTO items VALUES (1, 1, '7', 1, x'00', x'7b7d', 1, 'done')")
+        db.execute("INSERT INTO results VALUES (1, 1, 1, x'00', 'ok', x'2279657322', NULL, 1, 10.0, 0.0)")
+        sample = (1, 5.0, 1.0, 1, 0, 1, "{}", Histogram().encode(), 0, 4, 10, 5, 0.0, 0, 50.0, 0.1)
+        db.execute(f"INSERT INTO samples VALUES ({', '.join('?' * len(sample))})", sample)
+    connect(workspace).close()
+    with Reader(workspace) as reader:
+        snapshot = reader.snapshot("old")
+        assert snapshot is not None
+        assert (snapshot.job.done, snapshot.job.cut, snapshot.job.spent) == (1, 0, {})
+        assert [sample.spent for sample in snapshot.samples] == [{}]
+        assert dict(reader.output_lines(1)) == {1: b'{"id":7,"status":"ok","output":"yes"}\n'}
 
 
 def test_processes_that_make_the_same_file_at_once_all_get_it(tmp_path: Path):

@@ -112,6 +112,27 @@ class TestChatRead:
         assert reply.usage == Usage(9, 3)
 
     @pytest.mark.parametrize(
+        ("on_length", "outcome", "told"),
+        [
+            ("retry", Outcome.SHORT_REPLY, "cut at the token limit: raise task.max_tokens, or keep such answers"),
+            ("fail", Outcome.BAD_ITEM, "cut at the token limit, which fails it by task.on_length"),
+        ],
+    )
+    def test_a_cut_answer_is_kept_and_marked_unless_the_job_wants_it_otherwise(self, on_length, outcome, told):
+        def read(finish, on_length):
+            spec = ChatSpec(model="m", prompt="{text}", on_length=on_length)
+            return self.read(ok(completion("cut sho", finish)), spec)
+
+        kept = read("length", "keep").answers[0]
+        assert (kept.outcome, kept.output, kept.finish_reason) == (Outcome.OK, b'"cut sho"', "length")
+        reply = read("length", on_length)
+        assert [reply.outcome, reply.answers[0].outcome] == [outcome, outcome]
+        assert told in reply.answers[0].message
+        assert reply.usage == Usage(9, 3)
+        whole = read("stop", on_length).answers[0]
+        assert (whole.outcome, whole.finish_reason) == (Outcome.OK, "")
+
+    @pytest.mark.parametrize(
         ("body", "outcome", "told"),
         [
             (completion(None, refusal="I won't"), Outcome.BAD_ITEM, "the model refused: I won't"),
@@ -212,6 +233,17 @@ class TestEmbeddingsRead:
         assert reply.outcome is Outcome.SHORT_REPLY
         assert [answer.outcome for answer in reply.answers] == [Outcome.SHORT_REPLY] * 2
         assert f"2 texts were sent, {len(data)} vectors came back" in reply.message
+
+    @pytest.mark.parametrize("dropped", range(3))
+    def test_nothing_is_kept_of_a_server_that_drops_an_input_and_numbers_the_rest_anew(self, dropped):
+        sent = [[float(row)] for row in range(3) if row != dropped]
+        reply = self.read(ok(vectors(*enumerate(sent))), 3)
+        assert [answer.output for answer in reply.answers] == [b""] * 3
+        assert reply.outcome is Outcome.SHORT_REPLY
+
+    def test_embeddings_are_never_packed_they_are_many_a_request_anyway(self):
+        task = build_task(EMBED, None)
+        assert task.plan(items(5), 2) == task.plan(items(5))
 
     @given(st.permutations(range(6)), st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
     def test_every_item_gets_its_own_vector_in_any_order(self, order, numbers):

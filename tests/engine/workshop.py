@@ -66,7 +66,7 @@ def finish(writer: Writer, job: int, *results: Settled) -> None:
     """Store results and count them, as the books of a job do."""
     for result in results:
         writer.put(job, result)
-        writer.tally(job).item(result.answer.outcome)
+        writer.tally(job).item(result.answer)
 
 
 def rows_of(workspace: Path, query: str, *values: object) -> list[tuple[Any, ...]]:

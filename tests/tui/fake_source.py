@@ -52,6 +52,8 @@ JOB = JobRow(
     failed=12,
     requests=4_310,
     errors=MappingProxyType({"rate_limited": 212, "timeout": 17, "bad_item": 12, "overloaded": 3}),
+    cut=0,
+    spent=MappingProxyType({"in_flight": 1_486.0, "rpm": 402.0, "delay": 61.0, "cooldown": 24.0, "source": 4.0}),
     tokens_in=812_400,
     tokens_out=98_120,
     cost=0.4127,
@@ -103,6 +105,7 @@ def sample(at: float, *, items: int, rng: Random, errors: Mapping[str, int] | No
         at=at, span_s=1.0, items=items, failed=0, requests=items + sum((errors or {}).values()), errors=errors or {},
         latency=latency, in_flight=max(0, target - 3), target=target, tokens_in=items * 200, tokens_out=items * 24,
         cost=items * 0.0001, backlog=3, rss_mb=61.2, cpu=0.21,
+        spent={"in_flight": 0.72 * target, "rpm": 0.25 * target, "delay": 0.03 * target},
     )  # fmt: skip
 
 
@@ -222,6 +225,11 @@ class FakeSource:
 
     def _do_resume(self, args: Mapping[str, object]) -> None:
         self._state(JobState.RUNNING, "")
+
+    def _do_retest(self, args: Mapping[str, object]) -> None:
+        assert self.current
+        lanes = tuple(replace(lane, state="open", reason="", reset_at=None) for lane in self.current.lanes)
+        self.current = replace(self.current, lanes=lanes)
 
     def _do_drain(self, args: Mapping[str, object]) -> None:
         self._state(JobState.DRAINING, "drained by you")

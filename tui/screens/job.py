@@ -26,6 +26,7 @@ from ..widgets.lanes import Lanes
 from ..widgets.latency import Latency
 from ..widgets.numbers import Numbers
 from ..widgets.throughput import Throughput
+from ..widgets.timewent import TimeWent
 from ..widgets.toosmall import LEAST
 from .polling import PollingScreen
 from .presets import PresetScreen, values_of
@@ -34,7 +35,7 @@ from .stopping import LEAVE, cancelling, draining, quitting
 
 _WIDTHS: Final = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
 _HEIGHTS: Final = [(0, "-flat"), (20, "-low"), (24, "-short"), (34, "-tall"), (46, "-high")]
-_LIVE_ONLY: Final = frozenset({"pause", "presets", "drain", "cancel", "dial", "step", "type", "choose"})
+_LIVE_ONLY: Final = frozenset({"pause", "presets", "retest", "drain", "cancel", "dial", "step", "type", "choose"})
 _LEFT: Final = {"drain": Left.DRAINING, "cancel": Left.CANCELLED}
 
 
@@ -56,15 +57,19 @@ class JobScreen(PollingScreen, inherit_bindings=False):
         set_ = board.charset
         self.header = Header(charset=set_)
         self.panels = (Throughput(set_, id="throughput"), Latency(set_, id="latency"), Errors(set_, id="errors"))
+        self.time_went = TimeWent(charset=set_)
         self.lanes, self.numbers = Lanes(charset=set_), Numbers(charset=set_)
         self.controls = Controls(set_, board.now, id="controls")
         self.log_view = EventLog(charset=set_)
 
     def compose(self) -> ComposeResult:
-        """Yield the header, four panels (or their numbers), the dials, the events and the keys."""
+        """Yield the header, five panels (or their numbers), the dials, the events and the keys."""
         yield self.header
         with Container(id="panels"):
             yield from self.panels
+            with Vertical(id="time", classes="panel") as time:
+                time.border_title = "Where the time went"
+                yield self.time_went
             with Vertical(id="lanes", classes="panel"):
                 yield self.lanes
         yield self.numbers
@@ -88,11 +93,15 @@ class JobScreen(PollingScreen, inherit_bindings=False):
             self.header.fail(self.job, f"there is no job {self.job!r} in this workspace")
             return
         before, self.snapshot = self.snapshot, message.snapshot
-        self.header.trouble = ""
-        for part in (self.header, *self.panels, self.lanes, self.numbers, self.controls, self.log_view):
+        self.header.trouble, self.header.limit = "", not self.time_went.size
+        for part in (
+            self.header, *self.panels, self.time_went, self.lanes, self.numbers, self.controls, self.log_view
+        ):  # fmt: skip
             part.show(self.snapshot)
         if before is None or _standing(before) != _standing(self.snapshot):
-            self.query_one("#lanes").border_title = "Rate limits" if is_live(self.snapshot) else "Summary"
+            live = is_live(self.snapshot)
+            self.set_class(not live, "-over")
+            self.query_one("#lanes").border_title = "Rate limits" if live else "Summary"
             self.show_keys()
 
     def on_read_failed(self, message: ReadFailed) -> None:
@@ -122,7 +131,8 @@ class JobScreen(PollingScreen, inherit_bindings=False):
             return False
         if self.controls.typing:
             return action not in _LIVE_ONLY and action not in {"back", "copy", "log", "log_follow"}
-        return action not in _LIVE_ONLY or (self.snapshot is not None and is_live(self.snapshot))
+        live = self.snapshot is not None and is_live(self.snapshot)
+        return action not in _LIVE_ONLY or (live and (action != "retest" or _closed(self.snapshot)))
 
     def tell(self, verb: str) -> None:
         """Send a command that has no arguments."""
@@ -183,6 +193,10 @@ class JobScreen(PollingScreen, inherit_bindings=False):
     def action_pause(self) -> None:
         """Pause, or resume what is paused."""
         self.tell(self._pause_verb())
+
+    def action_retest(self) -> None:
+        """Try keys again that were refused or given up."""
+        self.tell("retest")
 
     async def action_presets(self) -> None:
         """Open the preset picker."""
@@ -257,6 +271,11 @@ class JobScreen(PollingScreen, inherit_bindings=False):
         self.controls.say("copied the event" if event else "copied a summary", "ok")
 
 
-def _standing(snapshot: Snapshot) -> tuple[JobState, bool]:
+def _standing(snapshot: Snapshot) -> tuple[JobState, bool, bool]:
     """Return what titles and keys depend on."""
-    return snapshot.job.state, is_live(snapshot)
+    return snapshot.job.state, is_live(snapshot), _closed(snapshot)
+
+
+def _closed(snapshot: Snapshot | None) -> bool:
+    """Return whether a key was refused or given up, so that it may be tested again."""
+    return snapshot is not None and any(lane.state in {"refused", "broken"} for lane in snapshot.lanes)

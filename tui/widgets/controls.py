@@ -1,7 +1,7 @@
 """The dials, the line under them, and the field for a typed value: what is asked, and what came of it."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -22,6 +22,9 @@ from ..tuning import Tuning
 from .dials import Dials, hint, name_of, preset_of
 from .painted import Painted
 from .valueinput import ValueInput
+
+_SAID: Final = frozenset({"preset", "retest"})
+"""Commands whose answer is worth a word though they were applied: nothing else shows it at once."""
 
 
 class Controls(Vertical):
@@ -131,7 +134,7 @@ class Controls(Vertical):
         elif verb == "set":
             values = {key: parse(key, value) for key, value in args.items()}
         kept = self.tuning.confirmed(values, self.now()) if applied else self.tuning.refused(values, message)
-        self._tune(kept.said(message, "ok") if applied and verb == "preset" else kept)
+        self._tune(kept.said(message, "ok") if applied and verb in _SAID else kept)
 
     def type(self) -> None:
         """Open the field, with the chosen dial's value in it."""

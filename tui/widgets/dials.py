@@ -16,11 +16,16 @@ from ..series import in_flight, is_live
 from ..tuning import ORDER, Tuning
 from .view import View
 
-NAMES: Final = {"rpm": "rpm", "tpm": "tpm", "cost": "cost limit", "chunk_batches": "chunk"}
+NAMES: Final = {"cost": "cost limit", "chunk_batches": "chunk", "items_per_request": "per request"}
 _UNITS: Final = {
     "batch_size": "items",
     "rpm": "requests/min",
     "tpm": "tokens/min",
+    "tpm_in": "tokens/min",
+    "tpm_out": "tokens/min",
+    "rpd": "requests/day",
+    "items_per_request": "items",
+    "memory": "MB",
     "max_attempts": "tries",
     "chunk_batches": "batches",
 }

@@ -22,27 +22,38 @@ def kinds(snapshot: Snapshot) -> list[tuple[str, int, int]]:
 def error_line(snapshot: Snapshot, cells: int) -> Line:
     """Return all kinds on one line, with their totals."""
     found = kinds(snapshot)
-    if not found:
+    if not found and not snapshot.job.cut:
         return line(("none", "dim"))
-    each = (line((say.count(ever), _tone(now)), f" {kind}") for kind, now, ever in found)
-    return crop(join(each, "   "), cells)
+    each = [line((say.count(ever), _tone(now)), f" {kind}") for kind, now, ever in found]
+    return crop(join([cut_short(snapshot), *each], "   "), cells)
 
 
-def error_table(snapshot: Snapshot, rows: int) -> list[Line]:
-    """Return a table of kinds in `rows` lines; what has no room is summed up in the last."""
+def cut_short(snapshot: Snapshot) -> Line:
+    """Return how many answers were kept though the token limit cut them short, or nothing where none was."""
+    return line((say.count(snapshot.job.cut), "warn"), " cut short") if snapshot.job.cut else ()
+
+
+def error_table(snapshot: Snapshot, room: Size) -> list[Line]:
+    """Return a table of kinds in as many lines; what has no room is summed up in the last."""
     found = kinds(snapshot)
-    title = line((f"{'':16}{span_shown(snapshot):>12}{'in all':>12}", "dim"))
+    name, column = (16, 12) if room.width >= 40 else (15, 10)
+    title = line((f"{'':{name}}{span_shown(snapshot):>{column}}{'in all':>{column}}", "dim"))
+    cut = line(fit("cut short", name + column), (f"{say.count(snapshot.job.cut):>{column}}", "warn"))
+    last = [cut] if snapshot.job.cut else []
     if not found:
-        return [title, line(("none", "dim"))]
-    room = rows - 1
+        return [title, *(last or [line(("none", "dim"))])]
+    return [title, *(_row(name, column, *each) for each in _shown(found, room.height - 1 - len(last))), *last]
+
+
+def _shown(found: list[tuple[str, int, int]], room: int) -> list[tuple[str, int, int]]:
     shown, rest = (found, []) if len(found) <= room else (found[: room - 1], found[room - 1 :])
     if rest:
         shown = [*shown, (f"{len(rest)} more kinds", sum(now for _, now, _ in rest), sum(ever for *_, ever in rest))]
-    return [title, *(_row(*each) for each in shown)]
+    return shown
 
 
-def _row(kind: str, now: int, ever: int) -> Line:
-    return line(fit(kind, 16), (f"{say.count(now):>12}", _tone(now)), f"{say.count(ever):>12}")
+def _row(name: int, column: int, kind: str, now: int, ever: int) -> Line:
+    return line(fit(kind, name), (f"{say.count(now):>{column}}", _tone(now)), f"{say.count(ever):>{column}}")
 
 
 def _tone(now: int) -> Tone:
@@ -56,7 +67,7 @@ class Errors(Panel):
 
     def head(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
         """Return the table of kinds."""
-        return error_table(snapshot, room.height)
+        return error_table(snapshot, room)
 
     def curves(self, snapshot: Snapshot, within: Frame) -> tuple[Curve, ...]:
         """Return errors a minute."""

@@ -8,6 +8,7 @@ from textual.geometry import Size
 from ...engine.snapshot import JobRow, JobState, Snapshot
 from ...engine.text import clean
 from .. import format as say
+from ..limiting import idle, limit_texts, silence
 from ..line import Line, Span, Tone, first_fit, join, line, spread, width
 from ..series import eta_s, is_live, stale
 from .view import View
@@ -46,10 +47,10 @@ def bar(job: JobRow, cells: int) -> Line:
     return line(*parts)
 
 
-def header(snapshot: Snapshot, cells: int, trouble: str = "") -> tuple[Line, ...]:
-    """Return the four lines; `trouble` takes the place of the last one."""
-    job = snapshot.job
-    return _title(snapshot, cells), _progress(snapshot, cells), _counts(job, cells), _about(job, cells, trouble)
+def header(snapshot: Snapshot, cells: int, trouble: str = "", *, limit: bool = True) -> tuple[Line, ...]:
+    """Return the four lines; `trouble` takes the place of the last one, which may tell what limits the job."""
+    last = _trouble(trouble, cells) if trouble else _about(snapshot, cells, limit=limit)
+    return _title(snapshot, cells), _progress(snapshot, cells), _counts(snapshot.job, cells), last
 
 
 def _title(snapshot: Snapshot, cells: int) -> Line:
@@ -80,14 +81,30 @@ def _counts(job: JobRow, cells: int) -> Line:
     return spread(counts, first_fit(ends, room), cells) if room >= width(ends[-1]) else spread(counts, (), cells)
 
 
-def _about(job: JobRow, cells: int, trouble: str) -> Line:
-    if trouble:
-        return spread(line(("✕ " + clean(trouble), "error")), (), cells)
-    facts = line(("  ".join(clean(part) for part in (job.model, job.task, job.url) if part), "dim"))
-    if not job.reason:
-        return spread(facts, (), cells)
-    reason = line((clean(job.reason), STATES[job.state][1]))
-    return spread(reason, facts if width(reason) + width(facts) + 2 <= cells else (), cells)
+def _trouble(trouble: str, cells: int) -> Line:
+    return spread(line(("✕ " + clean(trouble), "error")), (), cells)
+
+
+def _about(snapshot: Snapshot, cells: int, *, limit: bool) -> Line:
+    """Return what stands in the job's way, if anything does, and what the job is: as much of both as has room."""
+    job = snapshot.job
+    parts = [clean(part) for part in (job.model, job.task, job.url) if part]
+    facts = [line(("  ".join(parts[:count]), "dim")) for count in range(len(parts), 0, -1)]
+    told = [line((text, tone)) for text, tone in _in_the_way(snapshot, limit=limit)]
+    if not told:
+        return spread(first_fit(facts, cells) if facts else (), (), cells)
+    rooms = [(each, fact) for each in told for fact in facts if width(each) + width(fact) + 2 <= cells]
+    return spread(*(rooms[0] if rooms else (first_fit(told, cells), ())), cells)
+
+
+def _in_the_way(snapshot: Snapshot, *, limit: bool) -> list[Span]:
+    """Return what to say of a job that is not simply on its way, the longest telling first."""
+    silent = silence(snapshot)
+    if snapshot.job.reason and not silent:
+        return [(clean(snapshot.job.reason), STATES[snapshot.job.state][1])]
+    if told := silent or idle(snapshot):
+        return [("▲ " + told, "warn")]
+    return [(text, "") for text in limit_texts(snapshot)] if limit else []
 
 
 class Header(View):
@@ -96,6 +113,8 @@ class Header(View):
     DEFAULT_CSS = "Header { height: 4; padding: 0 1; }"
 
     trouble: str = ""
+    limit: bool = True
+    """Whether the last line tells what limits the job; not where a panel does."""
 
     def fail(self, name: str, trouble: str) -> None:
         """Say what is wrong with reading the job."""
@@ -106,4 +125,4 @@ class Header(View):
 
     def lines_of(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
         """Return the header's lines."""
-        return header(snapshot, room.width, self.trouble)
+        return header(snapshot, room.width, self.trouble, limit=self.limit)

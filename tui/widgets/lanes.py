@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
+from rich.cells import cell_len
 from textual.geometry import Size
 
 from ...engine.snapshot import LaneState, Snapshot
 from ...engine.text import clean
 from .. import format as say
-from ..line import BLANK, Line, Tone, first_fit, fit, join, line, spread, width
+from ..lane import countdown, quotas, short_names, source_of
+from ..line import BLANK, Line, Tone, crop, first_fit, fit, join, line, spread, text_of, width
 from ..series import is_live
 from .summary import summary
 from .view import View
@@ -16,9 +18,17 @@ from .view import View
 _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "open": ("●", "ok"),
     "cooling": ("‖", "warn"),
+    "paused": ("◇", "warn"),
     "broken": ("■", "error"),
     "refused": ("✕", "error"),
 }
+
+
+_ORDER: Final = ("refused", "broken", "paused", "cooling", "open")
+"""The states from bad to good."""
+_STATE_CELLS: Final = 9
+_LEAST_CELLS: Final = 12
+"""So many are kept for a lane's use, in a list of many."""
 
 
 def gauge(used: int, limit: int, cells: int) -> Line:
@@ -34,71 +44,105 @@ def state_of(lane: LaneState) -> Line:
     return line((f"{glyph} {clean(lane.state)}", tone))
 
 
-def reset_of(lane: LaneState, now: float) -> str:
-    """Return when the limit is lifted, as `reset in 14 s`, or nothing."""
-    left = (lane.reset_at or 0.0) - now
-    return f"reset in {say.duration(left)}" if left > 0.5 else ""
-
-
 def used_of(name: str, used: int, limit: int) -> Line:
     """Return one quota on few cells, as `RPM 412/500`."""
     return line((f"{name} ", "dim"), (say.amount(used), "strong"), f"/{say.amount(limit)}" if limit else "")
 
 
-def hits_of(lane: LaneState) -> Line:
+def hits_of(hits: int) -> Line:
     """Return how often the server said that it is too much (HTTP 429)."""
-    return line(("429s ", "dim"), (say.count(lane.hits_429), "error" if lane.hits_429 else "strong"))
+    return line(("429s ", "dim"), (say.count(hits), "error" if hits else "strong"))
+
+
+def wait_of(lane: LaneState, now: float) -> Line:
+    """Return how long a lane waits, or its window lasts."""
+    return line((countdown(lane, now), "warn"))
 
 
 def lane_line(snapshot: Snapshot, cells: int) -> Line:
-    """Return the lane that matters most on one line, and how many others there are."""
+    """Return one lane, or how all of them stand together, on one line."""
     if not snapshot.lanes:
         return line(("nothing sent yet", "dim"))
-    lane = max(snapshot.lanes, key=_pressure)
-    others = len(snapshot.lanes) - 1
-    facts = [
-        state_of(lane),
-        used_of("RPM", lane.rpm_used, lane.rpm_limit),
-        used_of("TPM", lane.tpm_used, lane.tpm_limit),
-        hits_of(lane),
-        line((reset_of(lane, snapshot.taken_at), "warn")),
-        line((f"+{others} more" if others else "", "dim")),
-        line((clean(lane.reason), "dim")),
-    ]
-    return spread(join(facts), (), cells)
+    lanes = sorted(snapshot.lanes, key=_pressure, reverse=True)
+    alone = lanes[0] if len(lanes) == 1 else _together(lanes)
+    states = state_of(alone) if len(lanes) == 1 else _states(lanes)
+    use = join((*(used_of(name, used, limit) for name, _, used, limit in quotas(alone)), hits_of(alone.hits_429)))
+    waiting = [lane for lane in lanes if lane.state != "open" and lane.reset_at]
+    wait = wait_of(min(waiting, key=_reset_at) if waiting else lanes[0], snapshot.taken_at)
+    told = (states, wait, use) if waiting else (states, use, wait)
+    return spread(join((*told, line((clean(lanes[0].reason), "dim")))), (), cells)
 
 
-def _pressure(lane: LaneState) -> tuple[bool, float]:
-    shares = [used / limit for used, limit in _quotas(lane) if limit]
-    return lane.state != "open", max(shares, default=0.0)
+def _states(lanes: Sequence[LaneState]) -> Line:
+    """Return how many lanes are in each state, the bad ones first."""
+    counts = {state: sum(lane.state == state for lane in lanes) for state in dict.fromkeys(map(_state, lanes))}
+    each = (line((f"{_glyph(state)[0]} {number} {clean(state)}", _glyph(state)[1])) for state, number in counts.items())
+    return join(each, " ")
 
 
-def _quotas(lane: LaneState) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (lane.rpm_used, lane.rpm_limit), (lane.tpm_used, lane.tpm_limit)
+def _together(lanes: Sequence[LaneState]) -> LaneState:
+    """Return lanes as if they were one; a limit that is not known of each of them is not known."""
+
+    def total(what: str) -> int:
+        each = [getattr(lane, what) for lane in lanes]
+        return sum(each) if all(each) or not what.endswith("_limit") else 0
+
+    return LaneState(
+        name="",
+        rpm_limit=total("rpm_limit"),
+        rpm_used=total("rpm_used"),
+        tpm_limit=total("tpm_limit"),
+        tpm_used=total("tpm_used"),
+        hits_429=total("hits_429"),
+    )
 
 
-def lane_block(lane: LaneState, now: float, cells: int) -> list[Line]:
-    """Return a lane as four lines: name and state, two gauges, what holds it back."""
-    source = line((f"limits from {clean(lane.limit_source)}" if lane.limit_source else "", "dim"))
-    facts = (hits_of(lane), line((reset_of(lane, now), "warn")), line((clean(lane.reason), "warn")))
+def _state(lane: LaneState) -> str:
+    return lane.state
+
+
+def _reset_at(lane: LaneState) -> float:
+    return lane.reset_at or 0.0
+
+
+def _glyph(state: str) -> tuple[str, Tone]:
+    return _STATES.get(state, ("●", "warn"))
+
+
+def _pressure(lane: LaneState) -> tuple[int, float]:
+    """Return what sorts lanes: the worst state last, then the fullest."""
+    state = _ORDER.index(lane.state) if lane.state in _ORDER else 0
+    return -state, max((used / limit for _, _, used, limit in quotas(lane) if limit), default=0.0)
+
+
+def lane_block(lane: LaneState, now: float, cells: int, *, roomy: bool = True) -> list[Line]:
+    """Return a lane on some lines: name and state, its quotas, and what holds it back.
+
+    Where the last do not go on one line, its reason gets another, and where the limits come from too if `roomy`.
+    """
+    facts = join((hits_of(lane.hits_429), wait_of(lane, now)))
+    reason = line((clean(lane.reason), "dim" if lane.state == "open" else "warn"))
+    source = line((source_of(lane), "dim"))
+    whole = join((facts, source))
+    about = [whole] if width(whole) <= cells else [facts, source] if roomy else [facts]
     return [
         spread(line((clean(lane.name), "strong")), state_of(lane), cells),
-        _quota("RPM", "requests/min", lane.rpm_used, lane.rpm_limit, cells),
-        _quota("TPM", "tokens/min", lane.tpm_used, lane.tpm_limit, cells),
-        first_fit([join((*facts, source)), join(facts)], cells),
+        *(_quota(*quota, cells) for quota in quotas(lane)),
+        *(crop(each, cells) for each in (*about, reason) if each),
     ]
 
 
 def _quota(name: str, unit: str, used: int, limit: int, cells: int) -> Line:
+    label = fit(name, 5 if len(name) < 5 else 8)
     if not limit:
-        return line((f"{name}  ", "dim"), (say.count(used), "strong"), (f" {unit}, no limit known", "dim"))
-    numbers = line(
-        (fit(f"{say.amount(used)} of {say.amount(limit)}", 16), "strong"), (f"{100 * used // limit:>4} %", "")
-    )
-    room = cells - width(numbers) - 5
+        return line((label, "dim"), (say.count(used), "strong"), (f" {unit}, no limit known", "dim"))
+    told = [f"{write(used)} of {write(limit)}" for write in (say.amount, say.short)]
+    cut = fit(next((each for each in told if len(each) < 21 - len(label)), told[-1]), 21 - len(label))
+    numbers = line((cut, "strong"), f"{100 * used // limit:>4} %")
+    room = cells - width(numbers) - len(label)
     tail = f"  {unit:<12}" if room > 40 else ""
     return (
-        *line((f"{name}  ", "dim")),
+        *line((label, "dim")),
         *numbers,
         *line("  "),
         *gauge(used, limit, room - 2 - len(tail)),
@@ -112,19 +156,44 @@ class Lanes(View):
     DEFAULT_CSS = "Lanes { height: 1fr; }"
 
     def lines_of(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
-        """Return the lanes' blocks, or the summary."""
+        """Return the lanes' blocks, or a line for each where they are many, or the summary."""
         if not is_live(snapshot):
             return summary(snapshot)
         if not snapshot.lanes:
             return [line(("nothing sent yet", "dim"))]
         lanes = sorted(snapshot.lanes, key=_pressure, reverse=True)
-        if room.height < 5 * len(lanes) - 1:
-            return [lane_row(lane, snapshot.taken_at, room.width) for lane in lanes]
-        return [each for lane in lanes for each in (*lane_block(lane, snapshot.taken_at, room.width), BLANK)]
+        for roomy in (True, False):
+            blocks = [lane_block(lane, snapshot.taken_at, room.width, roomy=roomy) for lane in lanes]
+            if sum(map(len, blocks)) + len(blocks) - 1 <= room.height:
+                return [each for block in blocks for each in (*block, BLANK)]
+        return lane_rows(lanes, snapshot.taken_at, room)
 
 
-def lane_row(lane: LaneState, now: float, cells: int) -> Line:
-    """Return a lane on one line, for many of them."""
-    used = join((used_of("RPM", lane.rpm_used, lane.rpm_limit), used_of("TPM", lane.tpm_used, lane.tpm_limit)))
-    wait = line((reset_of(lane, now), "warn"))
-    return spread(line((clean(lane.name), "strong")), join((wait, used, state_of(lane))), cells)
+def lane_rows(lanes: Sequence[LaneState], now: float, room: Size) -> list[Line]:
+    """Return a lane a line, the worst first; those that have no room are counted in the last."""
+    shown = list(lanes) if len(lanes) <= room.height else list(lanes[: max(1, room.height - 1)])
+    names = short_names(lane.name for lane in lanes)
+    longest = max(cell_len(clean(name)) for name in names.values())
+    cells = min(longest, max(8, room.width - _STATE_CELLS - _LEAST_CELLS - 3))
+    rows = [lane_row(lane, tail(clean(names[lane.name]), cells), now, room.width) for lane in shown]
+    rest = lanes[len(shown) :]
+    return [*rows, join((line((f"{len(rest)} more:", "dim")), _states(rest)), " ")] if rest else rows
+
+
+def lane_row(lane: LaneState, name: str, now: float, cells: int) -> Line:
+    """Return a lane on one line: its state, its name, and its use, or what it waits for."""
+    head = join(
+        (line((fit(text_of(state_of(lane)), _STATE_CELLS), _glyph(lane.state)[1])), line((name, "strong"))), " "
+    )
+    used = [used_of(name, used, limit) for name, _, used, limit in quotas(lane)]
+    wait, reason = wait_of(lane, now), line((clean(lane.reason), "dim"))
+    short = line((text_of(wait).removeprefix("next try "), "warn"))
+    told = (
+        [join((*used, wait)), join(used), used[0]] if lane.state == "open" else [join((wait, reason)), short or reason]
+    )
+    return join((head, first_fit(told, max(0, cells - width(head) - 2))))
+
+
+def tail(text: str, cells: int) -> str:
+    """Return a text in exactly so many cells, cut at its beginning: the ends of keys' names tell them apart."""
+    return fit(text, cells) if cell_len(text) <= cells else fit(text[::-1], cells)[::-1]

@@ -3,6 +3,7 @@
 from ...engine.snapshot import Snapshot
 from ...engine.text import clean
 from .. import format as say
+from ..limiting import shares_text
 from ..line import Line, line
 from ..series import WINDOWS_S, latency_quantiles, span_shown
 
@@ -10,11 +11,13 @@ from ..series import WINDOWS_S, latency_quantiles, span_shown
 def summary(snapshot: Snapshot) -> list[Line]:
     """Return how a job ended, one fact a line."""
     job = snapshot.job
+    cut = f", {say.count(job.cut)} cut short" if job.cut else ""
     items = line(say.count(job.done), (" done, ", "dim"), say.count(job.failed), (" failed, ", "dim"))
     facts = (
-        ("items", (*items, *line(say.count(job.left), (" left", "dim")))),
+        ("items", (*items, *line(say.count(job.left), (f" left{cut}", "dim")))),
         ("mean rate", line(f"{say.rate(mean_rate(snapshot))} items/s", (" while running", "dim"))),
         ("latency", line(latency_text(snapshot), (f" ({span_shown(snapshot)})", "dim"))),
+        ("time went", line(shares_text(job.spent) or "-")),
         ("requests", line(say.count(job.requests))),
         ("tokens", line(f"{say.count(job.tokens_in)} in, {say.count(job.tokens_out)} out")),
         ("cost", line(say.money(job.cost))),

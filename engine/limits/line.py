@@ -1,0 +1,95 @@
+"""Those that wait for leave to send: first come, first served, by one timer."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..clock import Clock
+from ..hold import Hold
+from ..outcome import Usage
+from .quota import Mark
+
+TIMER_S: Final = 0.005
+"""The shortest timer: shorter ones are rounded by event loops, and cost more than the sends they part."""
+
+
+@dataclass(slots=True, eq=False)
+class Grant:
+    """Leave to send one request, to be settled once, however it ends, or given back."""
+
+    most: Usage
+    """What it may come to."""
+    reserved: Usage
+    """What it likely comes to, and is counted for as long as it is under way."""
+    mark: Mark
+    round: int
+    beside: int = 1
+    """How many were in flight when it was given, itself among them."""
+    settled: bool = False
+
+    @property
+    def at(self) -> float:
+        """When it was given."""
+        return self.mark.at
+
+
+class Line:
+    """Lets out the first in line whenever `hold` (of now) allows it, with what `grant` makes of now and its wish."""
+
+    def __init__(
+        self, clock: Clock, hold: Callable[[float], Hold | None], grant: Callable[[float, Usage], Grant]
+    ) -> None:
+        self._clock = clock
+        self._hold = hold
+        self._grant = grant
+        self._places: deque[tuple[Usage, asyncio.Future[Grant | None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def join(self, most: Usage) -> asyncio.Future[Grant | None]:
+        """Return the place of one more; it brings None to who was told to go."""
+        place: asyncio.Future[Grant | None] = asyncio.get_running_loop().create_future()
+        self._places.append((most, place))
+        if len(self._places) == 1:
+            self.pump()
+        return place
+
+    def pump(self) -> None:
+        """Let out those who may go; set the timer for the next one, unless an answer is what it waits for."""
+        now = self._clock.now()
+        while self._places:
+            most, place = self._places[0]
+            if not place.done():
+                hold = self._hold(now)
+                if hold is not None:
+                    self._wake(now, hold.until)
+                    return
+                place.set_result(self._grant(now, most))
+            self._places.popleft()
+
+    def send_away(self, hopeless: Callable[[Usage], object]) -> None:
+        """Wake those who can never go, with no grant."""
+        for most, place in self._places:
+            if not place.done() and hopeless(most):
+                place.set_result(None)
+
+    def _wake(self, now: float, until: float | None) -> None:
+        """Have the timer fire at `until` or, as it may already be set, before."""
+        if until is None:
+            return
+        at = max(until, now + TIMER_S)
+        if self._timer is not None:
+            if self._timer_at <= at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().call_later(at - now, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.pump()

@@ -1,0 +1,147 @@
+"""What becomes of a batch once it goes: its calls are sent, each answer is settled, what failed comes again."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from .admission import Budget
+from .batcher import Batcher
+from .clock import Clock
+from .exchange import Exchange, Exchanged, RecalledError
+from .item import Item
+from .ledger import Ledger
+from .limits import LaneClosed
+from .outcome import REFUSED, TRANSIENT, Answer, Outcome, Usage
+from .route import Route
+from .search import Search, halves
+from .settings import Settings
+from .settle import Again, PutBack, Settled, judge
+from .tasks import Call, Reply
+
+_MAYBE_BILLED: Final = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT})
+
+
+@dataclass(slots=True, kw_only=True)
+class Sender:
+    """Sends calls and settles their answers; `answered` and `closed` are told of what concerns the job as a whole."""
+
+    settings: Settings
+    batcher: Batcher
+    exchange: Exchange
+    ledger: Ledger
+    budget: Budget
+    clock: Clock
+    answered: Callable[[Route], None]
+    closed: Callable[[LaneClosed], None]
+    last_end: float = field(init=False)
+    """When the last call ended."""
+    _search: Search = field(init=False, default_factory=Search)
+
+    def __post_init__(self) -> None:
+        self.last_end = self.clock.now()
+
+    def reserve(self, route: Route, calls: Sequence[Call]) -> bool:
+        """Set aside what the calls may cost, or return False when the budget has no room for it."""
+        return self.budget.reserve(sum(_at_most(route, call) for call in calls), self.settings.cost)
+
+    async def send(self, route: Route, calls: Sequence[Call]) -> None:
+        """Return when all calls of a batch, whose cost is reserved, are settled."""
+        if len(calls) == 1:
+            await self._call(route, calls[0])
+        else:
+            await asyncio.gather(*(self._call(route, call) for call in calls))
+
+    def settle(self, item: Item, answer: Answer, *, route: Route, latency_ms: float = 0.0, counts: bool = True) -> None:
+        """Store an item's answer, or have it tried again."""
+        verdict = judge(
+            answer,
+            attempts=item.attempts,
+            max_attempts=self.settings.max_attempts,
+            counts=counts,
+            draw=random.random(),  # noqa: S311 (jitter, not a secret)
+        )
+        match verdict:
+            case Again(after_s, attempts):
+                self.batcher.again(replace(item, attempts=attempts), self.clock.now() + after_s)
+            case PutBack():
+                self.batcher.again(item, self.clock.now())
+            case None:
+                at = self.clock.wall()
+                self.ledger.settled(Settled(item, answer, item.attempts + 1, latency_ms, at, route.model))
+
+    def give_back(self, batch: tuple[Item, ...]) -> None:
+        """Have a batch, or a part of one, sent again at once, none of its items' attempts used up."""
+        self.batcher.add_parts(self._search.dropped(batch))
+        now = self.clock.now()
+        for item in batch:
+            self.batcher.again(item, now)
+
+    async def _call(self, route: Route, call: Call) -> None:
+        cost = 0.0
+        try:
+            done = await self.exchange.send(route, call, self.settings.timeout)
+        except RecalledError:
+            self.give_back(call.items)
+        except LaneClosed as closed:
+            self.give_back(call.items)
+            self.closed(closed)
+        else:
+            self.last_end = self.clock.now()
+            cost = _cost(route, call, done.reply)
+            self.ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms)
+            self._take_answers(route, call, done)
+            self.answered(route)
+        finally:
+            route.busy -= 1
+            self.budget.settle(_at_most(route, call), cost)
+
+    def _take_answers(self, route: Route, call: Call, done: Exchanged) -> None:
+        spoiled = _is_spoiled(call, done)
+        self.batcher.add_parts(self._follow(call, done.reply.outcome, spoiled=spoiled))
+        if spoiled:
+            return
+        for item, answer in zip(call.items, done.reply.answers, strict=True):
+            if answer.outcome is Outcome.SHORT_REPLY and len(call.items) > 1:
+                self.batcher.add_parts([(item,)])  # its neighbours are answered: it goes again by itself
+            else:
+                self.settle(item, answer, route=route, latency_ms=done.latency_ms, counts=done.counts)
+
+    def _follow(self, call: Call, outcome: Outcome, *, spoiled: bool) -> Sequence[tuple[Item, ...]]:
+        """Return the parts of a spoiled call that go next, and of a search that this call belongs to.
+
+        A server that gives fewer answers than it was asked for mostly does so each time: both halves go at once.
+        """
+        if outcome is Outcome.OK:
+            return self._search.answered(call.items)
+        if len(call.items) == 1:
+            return self._search.spoiled(call.items)
+        if not spoiled or outcome is Outcome.SHORT_REPLY:
+            return [*self._search.dropped(call.items), *(halves(call.items) if spoiled else ())]
+        return self._search.spoiled(call.items)
+
+
+def _cost(route: Route, call: Call, reply: Reply) -> float:
+    """Return what a request cost; where the server did not say and may have worked, what it may have cost."""
+    unsaid = reply.usage == Usage() and reply.outcome in _MAYBE_BILLED
+    return _at_most(route, call) if unsaid else route.price.of(reply.usage)
+
+
+def _at_most(route: Route, call: Call) -> float:
+    return route.price.at_most(call.most.total)
+
+
+def _is_spoiled(call: Call, done: Exchanged) -> bool:
+    """Return whether one item may be what fails a call for the others; its parts then go by themselves.
+
+    A server that stumbles over an item says so by a 400, or by a 500 or a silence that comes again; one that objects to
+    it may refuse it as if the key were the matter, on a lane that has served well.
+    """
+    if len(call.items) == 1:
+        return False
+    if done.reply.outcome in {Outcome.BAD_ITEM, Outcome.SHORT_REPLY}:
+        return True
+    if done.reply.outcome in REFUSED:
+        return done.counts
+    return done.counts and done.reply.outcome in TRANSIENT and any(item.attempts for item in call.items)
