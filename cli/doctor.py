@@ -11,7 +11,7 @@ import openai
 from ..engine.classify import classify
 from ..engine.errors import AuthError, BatchtopError, InputError, StoppedError
 from ..engine.item import Item
-from ..engine.job import JobSpec, cost_usd
+from ..engine.job import JobSpec, cost_usd, tiers
 from ..engine.limits import read_rate_headers
 from ..engine.outcome import REFUSED, Outcome
 from ..engine.settings import resolve
@@ -35,6 +35,8 @@ def doctor(options: Namespace) -> int:
     _good("input", _input(spec))
     key = usable_key(spec)
     _good("key", _told(spec, key))
+    for task in tiers(spec.task)[1:]:
+        _good("fallback", f"{task.model} at {task.base_url} is not asked before it is needed")
     probe = Probe(spec, key and key.value)
     _good("model", probe.model())
     for line in probe.answer(item):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..engine.errors import AuthError, InputError, OutputError
 from ..engine.item import Item
-from ..engine.job import JobSpec
+from ..engine.job import JobSpec, TaskSpec, tiers
 from ..engine.source import open_source
 from ..engine.tasks import build_task
 
@@ -45,12 +45,23 @@ class Key(NamedTuple):
 
 
 def usable_key(spec: JobSpec) -> Key | None:
-    """Return the first key that is set, None where none is needed; raises AuthError where one is missing."""
-    names = spec.task.api_key_env
+    """Return the task's first key that is set, None where none is needed.
+
+    Raises AuthError where one is missing, the task's own or a fallback's.
+    """
+    own, *_ = [
+        _first_key(task, f"task.fallback[{number - 1}]" if number else "task")
+        for number, task in enumerate(tiers(spec.task))
+    ]
+    return own
+
+
+def _first_key(task: TaskSpec, table: str) -> Key | None:
+    names = task.api_key_env
     keys = [Key(name, value) for name in names if (value := os.environ.get(name, "").strip())]
     if names and not keys:
         raise AuthError(
-            f"no API key: {' or '.join(names)} is not set; export it, or name another variable in task.api_key_env"
+            f"no API key: {' or '.join(names)} is not set; export it, or name another variable in {table}.api_key_env"
         )
     return keys[0] if keys else None
 

@@ -178,7 +178,7 @@ def _first(values: object) -> object:
 
 
 def _fault_in(error: _JsonObject) -> _Fault:
-    message = next((error[key] for key in ("message", "error", "detail") if error.get(key)), "")
+    message = next((error[key] for key in ("message", "error", "detail", "errors") if error.get(key)), "")
     return _Fault(
         message if isinstance(message, str) else msgspec.json.encode(message).decode(),
         tuple(str(code).lower() for code in _codes(error) if isinstance(code, str | int) and code),

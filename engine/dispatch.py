@@ -65,6 +65,7 @@ class Dispatcher:
             clock=clock,
             answered=self._look_after,
             closed=self._lane_closed,
+            give_up=self.end,
         )
 
     @property
@@ -191,7 +192,7 @@ class Dispatcher:
         lane = self._route().lane
         held = lane.hold()
         if held is None:
-            return Hold("queue", now + RECHECK_S) if lane.waiting else None
+            return Hold("queue", now + RECHECK_S) if self._exchange.waits_for(lane) else None
         if held.reason == "closed":
             return None
         return Hold(held.reason, now + RECHECK_S if held.until is None else held.until)
@@ -232,8 +233,11 @@ class Dispatcher:
 
     def _look_after(self, route: Route) -> None:
         """After an answer, use what it opened; what waits for a lane in trouble goes by another, where there is one."""
-        if self.hold and self.hold.reason == "trial":
-            self.wake()  # the first answer opens the lane, and its batch may not be over for long
+        if self.hold and self.hold.reason in {"trial", "parallel"}:
+            self.wake()  # the answer opens the lane, or leaves a place, and its batch may not be over for long
+        if len(self._routes) > 1:
+            for each in self._routes:
+                each.lane.try_again()
         held = route.lane.hold() if route.lane.waiting and len(self._routes) > 1 else None
         if held and held.reason in {"cooldown", "breaker"} and may_help(self._routes, route):
             self._exchange.recall(route.lane)

@@ -154,8 +154,9 @@ class Engine:
     # ── inside ──
 
     def _routes(self, spec: JobSpec) -> tuple[Route, ...]:
-        """Return the ways to the job's provider, and to those it falls back to."""
-        return tuple(route for tier, task in enumerate(tiers(spec.task)) for route in self._ways(spec, tier, task))
+        """Return the ways to the job's provider, and to those it falls back to; no lane is in two tiers."""
+        ways = [route for tier, task in enumerate(tiers(spec.task)) for route in self._ways(spec, tier, task)]
+        return tuple({route.lane: route for route in reversed(ways)}.values())[::-1]
 
     def _ways(self, spec: JobSpec, tier: int, task: TaskSpec) -> Iterator[Route]:
         """Yield one way to a provider for each usable key, or one without where none is needed."""

@@ -1,6 +1,7 @@
 """Calls on their way through a lane: admitted, sent, read, and reported back to it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ class Exchanged:
     latency_ms: float
     counts: bool
     """Whether a failure counts as one of the items' attempts; not while the server as a whole is down."""
+    too_large: bool = False
+    """Whether it was not sent, as the lane's limit has never room for so many tokens."""
 
 
 class RecalledError(Exception):
@@ -37,6 +40,7 @@ class Exchange:
         self._clock = clock
         self._moved = moved
         self._waits: dict[asyncio.Task[Grant], Lane] = {}
+        self._waiting: Counter[Lane] = Counter()
         self._shut = False
 
     def shut(self) -> None:
@@ -60,6 +64,10 @@ class Exchange:
         """Calls that wait for their lane."""
         return len(self._waits)
 
+    def waits_for(self, lane: Lane) -> bool:
+        """Return whether a call of this job waits for a lane."""
+        return self._waiting[lane] > 0
+
     def holding(self) -> Lane | None:
         """Return the lane that a call has waited for longest, or None when none waits."""
         return next(iter(self._waits.values()), None)
@@ -74,7 +82,7 @@ class Exchange:
         try:
             grant = await self._admitted(route.lane, call.most)
         except RequestTooLarge as error:
-            return Exchanged(_unanswered(call, Outcome.BAD_ITEM, str(error)), 0.0, counts=True)
+            return Exchanged(_unanswered(call, Outcome.RATE_LIMITED, str(error)), 0.0, counts=True, too_large=True)
         try:
             return await self._sent(route, call, grant, timeout_s)
         finally:
@@ -103,9 +111,10 @@ class Exchange:
 
     async def _admitted(self, lane: Lane, most: Usage) -> Grant:
         if not lane.waiting and lane.hold() is None:
-            return await lane.admit(most)
-        wait = asyncio.ensure_future(lane.admit(most))
+            return await lane.admit(most, self)
+        wait = asyncio.ensure_future(lane.admit(most, self))
         self._waits[wait] = lane
+        self._waiting[lane] += 1
         try:
             return await wait
         except asyncio.CancelledError:
@@ -116,6 +125,7 @@ class Exchange:
             raise
         finally:
             del self._waits[wait]
+            self._waiting[lane] -= 1
             if not lane.waiting:
                 self._moved()
 

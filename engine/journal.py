@@ -22,6 +22,7 @@ class Journal:
         self._sampler = sampler
         self._clock = clock
         self._lanes: dict[str, LaneState] = {}
+        self._asked_at = clock.now()
         self._stalled_s = 0.0
 
     def tell(self, message: str, level: str = "info") -> None:
@@ -55,7 +56,13 @@ class Journal:
         return sample
 
     def silence(self, silent_s: float, requests: int) -> None:
-        """Tell when no request has ended for long though some are at the server, and when that is over."""
+        """Tell when no request has ended for long though some are at the server, and when that is over.
+
+        To be called once a second, with 0 while none is there: a long pause before a request is no silence.
+        """
+        now = self._clock.now()
+        self._asked_at = self._asked_at if silent_s else now
+        silent_s = min(silent_s, now - self._asked_at)
         if silent_s >= STALLED_S and not self._stalled_s:
             self.tell(f"no answer for {silent_s:.0f} s: {requests:,} batches wait for the server", "warn")
         if self._stalled_s and silent_s < STALLED_S:

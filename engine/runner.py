@@ -128,7 +128,9 @@ class Runner:
         holds = [(route.lane, route.lane.hold()) for route in self._routes]
         out = [lane for lane, hold in holds if hold and hold.reason in {"closed", "breaker"}]
         if not out:
-            raise UsageError(f"{self.spec.name}: every key is in use; there is none to test again")
+            resting = [lane.name for lane, hold in holds if hold and hold.reason == "cooldown"]
+            rest = f"; {', '.join(resting)} rests, as the server asked" if resting else ""
+            raise UsageError(f"{self.spec.name}: no key was refused or given up{rest}")
         for lane in out:
             lane.reopen()
         names = ", ".join(lane.name for lane in out)
@@ -223,10 +225,10 @@ class Runner:
     async def _finish(self, end: End) -> End:
         """Commit the last of it; an engine that can't write any more says so by its own error."""
         self.finishing = True
+        self._take_sample()  # with the job's own limits, which its lanes are then free of
         for route in self._routes:
             route.lane.forget(self.spec.name)
         with suppress(BatchtopError):
-            self._take_sample()
             await self._writer.detach(self._job)
         await asyncio.to_thread(self._files.close)
         if self._files.failure and end.state is not JobState.STOPPED:
@@ -272,7 +274,8 @@ class Runner:
             lanes=[route.lane for route in self._routes],
         )
         limit = self._loop.settings.memory
-        self._loop.memory.judge(self._clock.now(), sample.rss_mb, limit, in_flight=self._loop.in_flight)
+        at_rest = self._loop.in_flight == 0 and self.state is not JobState.PAUSED
+        self._loop.memory.judge(self._clock.now(), sample.rss_mb, limit, at_rest=at_rest)
         self._loop.wake()
 
 

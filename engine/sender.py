@@ -9,6 +9,7 @@ from typing import Final
 from .admission import Budget
 from .batcher import Batcher
 from .clock import Clock
+from .errors import StoppedError
 from .exchange import Exchange, Exchanged, RecalledError
 from .item import Item
 from .ledger import Ledger
@@ -19,6 +20,9 @@ from .search import Search, halves
 from .settings import Settings
 from .settle import Again, PutBack, Settled, judge
 from .tasks import Call, Reply
+
+MOST_TOO_LARGE: Final = 20
+"""So many items in a row that no limit has room for show that the limit is the matter."""
 
 _MAYBE_BILLED: Final = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT})
 
@@ -35,9 +39,11 @@ class Sender:
     clock: Clock
     answered: Callable[[Route], None]
     closed: Callable[[LaneClosed], None]
+    give_up: Callable[[StoppedError], None]
     last_end: float = field(init=False)
     """When the last call ended."""
     _search: Search = field(init=False, default_factory=Search)
+    _too_large: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.last_end = self.clock.now()
@@ -88,6 +94,9 @@ class Sender:
             self.give_back(call.items)
             self.closed(closed)
         else:
+            if done.too_large:
+                return self._take_too_large(route, call, done.reply)
+            self._too_large = 0
             self.last_end = self.clock.now()
             cost = _cost(route, call, done.reply)
             self.ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms)
@@ -96,6 +105,21 @@ class Sender:
         finally:
             route.busy -= 1
             self.budget.settle(_at_most(route, call), cost)
+
+    def _take_too_large(self, route: Route, call: Call, reply: Reply) -> None:
+        """Halve what no minute has tokens for; an item alone fails, to be tried by a rerun, and many stop the job."""
+        if len(call.items) > 1:
+            self.batcher.add_parts([*self._search.dropped(call.items), *halves(call.items)])
+            return
+        self.batcher.add_parts(self._search.spoiled(call.items))
+        self._too_large += 1
+        if self._too_large > MOST_TOO_LARGE:
+            self.give_back(call.items)
+            self.give_up(StoppedError(f"{MOST_TOO_LARGE} items one after the other were too large: {reply.message}"))
+        else:
+            at = self.clock.wall()
+            for item, answer in zip(call.items, reply.answers, strict=True):
+                self.ledger.settled(Settled(item, answer, item.attempts, 0.0, at, route.model))
 
     def _take_answers(self, route: Route, call: Call, done: Exchanged) -> None:
         spoiled = _is_spoiled(call, done)

@@ -36,7 +36,7 @@ MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 KEEP_ALIVE_S: Final = 30.0
 """An idle connection older than this is not trusted: middleboxes forget one silently from a minute on."""
 DNS_CACHE_S: Final = 60
-STALE_S: Final = 1.0
+STALE_S: Final = 0.3
 """A server that had closed a connection says so within a round trip; one that takes longer may have been at work."""
 _RAW_BODY_BYTES: Final = 1024 * 1024
 """aiohttp warns about bytes longer than this, and takes them from a stream in pieces without a word."""
@@ -52,7 +52,7 @@ class AiohttpTransport:
     caller's matter: the pool has no limit of its own.
 
     A request that finds its kept-alive connection closed is sent once more, on a fresh one, whatever its method: the
-    connection had to be a reused one, no answer has begun, and the drop came within a second of the send, as it does
+    connection had to be a reused one, no answer has begun, and the drop came within 0.3 s of the send, as it does
     from a server that had hung up before it could read the request. Anything later or less clear may have been worked
     on and paid for, so it is reported, and counted, as the failed attempt it is.
     """

@@ -1,6 +1,6 @@
 """What a lane allows, where that comes from, and how long it waits, in words. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..engine.snapshot import LaneState
 from ..engine.text import clean
@@ -17,6 +17,11 @@ def quotas(lane: LaneState) -> list[tuple[str, str, int, int]]:
     split = lane.tpm_in_limit or lane.tpm_out_limit
     total = [] if split and not lane.tpm_limit else [("TPM", "tokens/min", lane.tpm_used, lane.tpm_limit)]
     return [("RPM", "requests/min", lane.rpm_used, lane.rpm_limit), *total, *(each for each in tokens if each[3])]
+
+
+def in_use(lanes: Sequence[LaneState]) -> Sequence[LaneState]:
+    """Return the lanes whose limits count at the moment: those that are open, or all of them where none is."""
+    return [lane for lane in lanes if lane.state == "open"] or lanes
 
 
 def source_of(lane: LaneState) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 from ..engine.slottime import IN_FLIGHT, limiting, shares
 from ..engine.snapshot import JobState, Snapshot
 from . import format as say
-from .lane import countdown
-from .series import in_flight, is_live, silent_s, spent_lately, stale
+from .lane import countdown, in_use
+from .series import RECENT_S, in_flight, is_live, silent_s, spent_lately, stale
 
 IDLE_S: Final = 5.0
 """So long with nothing at the server is worth a word."""
@@ -56,6 +56,8 @@ _WORDS: Final[dict[str, Words]] = {
     "paused": Words("paused", "a pause", "nothing is sent", "resume the job"),
 }
 _RATES: Final = frozenset({"rpm", "tpm", "tpm_in", "tpm_out", "rpd"})
+_AT_ONCE: Final = frozenset({"breaker", "cooldown", "memory", "budget"})
+"""What limits as soon as it has the most of the last seconds: while it lasts, no other advice helps."""
 _WAITING: Final[Mapping[str, str]] = {"cooling": "cooling", "paused": "set aside", "broken": "breaker open"}
 
 
@@ -79,12 +81,14 @@ def shares_text(spent: Mapping[str, float], most: int = 5) -> str:
 def limiting_lately(snapshot: Snapshot) -> str:
     """Return what limited the job most in the last minute, or nothing.
 
-    Where slots were in flight for the most part, but waited for a quota that is used up, more slots would not help:
-    the quota is what limits.
+    A trouble counts as soon as it leads the last seconds, and nothing does that they saw nothing of. Where slots were
+    in flight for the most part, but waited for a quota that is used up, more slots would not help: the quota limits.
     """
     if not is_live(snapshot) or snapshot.job.state is not JobState.RUNNING:
         return ""
-    spent = spent_lately(snapshot)
+    spent, now = spent_lately(snapshot), spent_lately(snapshot, RECENT_S)
+    if now and (limiting(now) in _AT_ONCE or limiting(spent) not in now):
+        spent = now
     if limiting(spent) != IN_FLIGHT:
         return limiting(spent)
     full = (what for what, share in shares(spent) if what in _RATES and share >= _LEAST and _used_up(snapshot, what))
@@ -92,9 +96,10 @@ def limiting_lately(snapshot: Snapshot) -> str:
 
 
 def _used_up(snapshot: Snapshot, what: str) -> bool:
-    """Return whether the lanes together use a limit (`rpm`, ...) up."""
-    limits = sum(getattr(lane, f"{what}_limit") for lane in snapshot.lanes)
-    return limits > 0 and sum(getattr(lane, f"{what}_used") for lane in snapshot.lanes) >= _FULL * limits
+    """Return whether the lanes in use, together, use a limit (`rpm`, ...) up."""
+    lanes = in_use(snapshot.lanes)
+    limits = sum(getattr(lane, f"{what}_limit") for lane in lanes)
+    return limits > 0 and sum(getattr(lane, f"{what}_used") for lane in lanes) >= _FULL * limits
 
 
 def limit_texts(snapshot: Snapshot) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ class Breaker:
         self._in_a_row = 0
         self._recent = self._recent << 1 & (1 << _WINDOW) - 1
         if self._rule:
-            self._rule = ""
+            self._rule = self.verdict = ""
             self._recent = 0
             self.until = -math.inf
 

@@ -8,6 +8,9 @@ from .spell import spell
 _LONGEST_S: Final = 60.0
 _STRIKES_TO_LONGEST: Final = 6
 
+_LONE_S: Final = 0.25
+"""The first pause for a refusal with none before it for long: it may be chance."""
+
 _PATIENCE_S: Final = (300.0, 900.0)
 """A server that says nothing else for this long, though asked but every minute, is asked less often. The longer time is
 for one or two items that are refused again and again: they may be the matter, and use up their attempts meanwhile."""
@@ -17,6 +20,9 @@ _SEVERAL: Final = 3
 _REST_S: Final = 600.0
 """It is asked so seldom then, until it answers well."""
 
+_LEAST_S: Final = (0.05, 1.0)
+"""A server that refuses again after a shorter pause it asked for is left alone for this, doubled up to that."""
+
 _CLOCK_S: Final = 0.001
 """Loop clocks may count whole milliseconds and lag by one, and a wait must never end early."""
 
@@ -24,11 +30,23 @@ _CLOCK_S: Final = 0.001
 class Cooldown:
     """A deadline that only ever moves forward."""
 
-    __slots__ = ("_asked_s", "_said", "_since", "_subjects", "_wait_s", "reason", "resting", "strikes", "until")
+    __slots__ = (
+        "_asked_s",
+        "_blamed_at",
+        "_said",
+        "_since",
+        "_subjects",
+        "_wait_s",
+        "reason",
+        "resting",
+        "strikes",
+        "until",
+    )
 
     def __init__(self) -> None:
         self._since = -math.inf
         self._subjects = set[int]()
+        self._blamed_at = -math.inf
         self._asked_s = 0.0
         self._wait_s = 0.0
         self._said = ""
@@ -40,12 +58,15 @@ class Cooldown:
         self.resting = False
         """Whether nothing else has come for so long that the server is tried but once in a long while."""
 
-    def begin(self, now: float, wait_s: float | None, message: str = "", subject: int = 0) -> None:
+    def begin(
+        self, now: float, wait_s: float | None, message: str = "", subject: int = 0, *, lone: bool = False
+    ) -> None:
         """Keep still for as long as the server said, or else 1, 2, 4 ... 60 s while no good answer comes.
 
         A server that says 0 is believed once: a second refusal in a row shows that it does not mean it. After minutes
         of nothing else each pause lasts ten of them, or longer where the server says so. `subject` stands for the item
-        that was refused.
+        that was refused, `lone` says that
+        none was for a while before it.
         """
         if not self.strikes:
             self._since = now
@@ -53,9 +74,11 @@ class Cooldown:
         self._subjects.add(subject)
         self.resting = self._in_vain(now)
         if wait_s is None or (wait_s == 0 and self.strikes):
-            self._move(now, min(_LONGEST_S, 2.0 ** min(self.strikes, _STRIKES_TO_LONGEST)), 0.0, message)
+            pause_s = min(_LONGEST_S, 2.0 ** min(self.strikes, _STRIKES_TO_LONGEST))
+            is_first = lone and wait_s is None and not self.strikes
+            self._move(now, _LONE_S if is_first else pause_s, 0.0, message)
         else:
-            self._move(now, wait_s, wait_s, message)
+            self._move(now, max(wait_s, self._least_s), wait_s, message)
         self.strikes += 1
         if self.resting and self._move(now, _REST_S, 0.0, message):
             lasted, each = spell(now - self._since), spell(_REST_S)
@@ -76,6 +99,17 @@ class Cooldown:
         """Return whether a minute's window must have passed, and the longest back-off has come, with no good answer."""
         return self.strikes >= _STRIKES_TO_LONGEST and now - self._since >= _LONGEST_S
 
+    def blames(self, now: float) -> bool:
+        """Return whether the item refused now may be the matter: at most once a minute, however short the pauses."""
+        blamed = self.fruitless(now) and now - self._blamed_at >= _LONGEST_S
+        self._blamed_at = now if blamed else self._blamed_at
+        return blamed
+
+    @property
+    def _least_s(self) -> float:
+        first_s, most_s = _LEAST_S
+        return min(most_s, first_s * 2.0 ** min(self.strikes, _STRIKES_TO_LONGEST)) if self.strikes else 0.0
+
     def _in_vain(self, now: float) -> bool:
         several_s, few_s = _PATIENCE_S
         patience_s = several_s if len(self._subjects) >= _SEVERAL else few_s
@@ -93,7 +127,7 @@ class Cooldown:
         """Return the lane's state while a pause is running, and the reason: `paused` where it is long."""
         if self._asked_s <= max_s:
             return "cooling", self.reason
-        text = f"paused for {spell(self._asked_s)}, as the server asked (more than max_cooldown, {spell(max_s)})"
+        text = f"the server asked for {spell(self._asked_s)} (more than max_cooldown, {spell(max_s)})"
         return "paused", f"{text}: {self._said}" if self._said else text
 
     def _move(self, now: float, wait_s: float, asked_s: float, message: str) -> bool:

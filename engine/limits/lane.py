@@ -27,6 +27,9 @@ _LEARN_EVERY_S: Final = 1.0
 _LEFT_EVERY_S: Final = 0.2
 """How often what is left is worked out."""
 
+_LONE: Final = 20
+"""A 429 is a lone one when so many requests went since the last one that was refused."""
+
 _MAY_WAIT = frozenset({Outcome.RATE_LIMITED, Outcome.OVERLOADED})
 _MAYBE_BILLED = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT, Outcome.CANCELLED})
 
@@ -53,6 +56,7 @@ class Lane:
         self._left = 1.0
         self._left_until = -math.inf
         self._hits_429 = 0
+        self._refused = 0
 
     def configure(self, limits: Limits, *, owner: str = "") -> None:
         """Set the limits of one job, its `owner`, which act at once.
@@ -67,8 +71,8 @@ class Lane:
         self._quota.forget(self._clock.now(), owner)
         self._obey()
 
-    async def admit(self, most: Usage = NO_TOKENS) -> Grant:
-        """Wait until a request that may come to `most` can go.
+    async def admit(self, most: Usage = NO_TOKENS, owner: object = None) -> Grant:
+        """Wait until a request that may come to `most` can go; of several owners that wait each has its turn.
 
         Raises LaneClosed when the lane is or gets closed, RequestTooLarge when the request can never go. Cancelling
         the wait costs the others nothing.
@@ -76,7 +80,7 @@ class Lane:
         self._check(most)
         now = self._clock.now()
         if self._line or self._hold(now) is not None:
-            return await self._wait(most)
+            return await self._wait(most, owner)
         return self._grant(now, most)
 
     def settle(
@@ -148,9 +152,15 @@ class Lane:
         self._release()
 
     def reopen(self) -> None:
-        """Try the server again after the lane was closed, as if nothing had been sent yet."""
-        self._standing = Standing(self._standing.trial.round + 1, self._standing.throttle)
+        """Try a closed lane's server again, as if nothing had been sent yet; a pause that it asked for stays."""
+        before = self._standing
+        self._standing = Standing(before.trial.round + 1, before.throttle)
+        self._standing.cooldown = before.cooldown
         self._obey()
+
+    def try_again(self) -> None:
+        """Try a server again that was given up some time ago, by one request; of no effect on any other lane."""
+        self._standing.try_again(self._clock.now())
 
     def saved(self, wall_now: float) -> bytes:
         """Return as JSON what was used and learned, for `restore`."""
@@ -199,15 +209,15 @@ class Lane:
         mark, standing = self._quota.take(now, reserved), self._standing
         return Grant(most, reserved, mark, standing.trial.enter(), standing.throttle.places.enter())
 
-    async def _wait(self, most: Usage) -> Grant:
-        place = self._line.join(most)
+    async def _wait(self, most: Usage, owner: object) -> Grant:
+        place = self._line.join(most, owner)
         try:
             grant = await place
         except asyncio.CancelledError:
             if not place.cancelled() and (unsent := place.result()):
                 self.give_back(unsent)
             raise
-        return grant or await self.admit(most)
+        return grant or await self.admit(most, owner)
 
     def _obey(self) -> None:
         """Have everybody keep to the limits as they are now."""
@@ -247,15 +257,19 @@ class Lane:
         message: str,
         subject: int | None,
     ) -> bool:
-        wait_s = None
+        wait_s, lone = None, False
         if outcome is Outcome.RATE_LIMITED:
             self._hits_429 += 1
+            lone = grant.mark.counts[0] - self._refused >= _LONE
+            self._refused = max(self._refused, grant.mark.counts[0])
             wait_s = said.wait_s if said else None
-            self._estimate.refused(grant.most, grant.reserved, said.tokens.remaining if said else None)
+            of_requests = said is not None and said.requests.remaining == 0
+            remaining = None if said is None or of_requests else said.tokens.remaining
+            self._estimate.refused(grant.most, grant.reserved, remaining)
         elif outcome is Outcome.OVERLOADED:
             wait_s = said.retry_after_s if said else None
         text = redact(message, (self._secret,)) or outcome.value.replace("_", " ")
-        counts = self._standing.end(now, grant.round, outcome, wait_s=wait_s, message=text, subject=subject)
+        counts = self._standing.end(now, grant.round, outcome, wait_s=wait_s, message=text, subject=subject, lone=lone)
         if self._standing.closed:
             self._release()
         return counts

@@ -1,4 +1,4 @@
-"""Those that wait for leave to send: first come, first served, by one timer."""
+"""Those that wait for leave to send: each owner in turn, of one owner first come, first served, by one timer."""
 
 import asyncio
 from collections import deque
@@ -36,7 +36,7 @@ class Grant:
 
 
 class Line:
-    """Lets out the first in line whenever `hold` (of now) allows it, with what `grant` makes of now and its wish."""
+    """Lets out who is next whenever `hold` (of now) allows it, with what `grant` makes of now and its wish."""
 
     def __init__(
         self, clock: Clock, hold: Callable[[float], Hold | None], grant: Callable[[float, Usage], Grant]
@@ -44,39 +44,52 @@ class Line:
         self._clock = clock
         self._hold = hold
         self._grant = grant
-        self._places: deque[tuple[Usage, asyncio.Future[Grant | None]]] = deque()
+        self._queues: dict[object, deque[tuple[Usage, asyncio.Future[Grant | None]]]] = {}
+        """Of each owner that waits, the one whose turn it is first."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
     def __len__(self) -> int:
-        return len(self._places)
+        return sum(map(len, self._queues.values()))
 
-    def join(self, most: Usage) -> asyncio.Future[Grant | None]:
+    def join(self, most: Usage, owner: object) -> asyncio.Future[Grant | None]:
         """Return the place of one more; it brings None to who was told to go."""
         place: asyncio.Future[Grant | None] = asyncio.get_running_loop().create_future()
-        self._places.append((most, place))
-        if len(self._places) == 1:
+        is_first = not self._queues
+        self._queues.setdefault(owner, deque()).append((most, place))
+        if is_first:
             self.pump()
         return place
 
     def pump(self) -> None:
         """Let out those who may go; set the timer for the next one, unless an answer is what it waits for."""
         now = self._clock.now()
-        while self._places:
-            most, place = self._places[0]
-            if not place.done():
-                hold = self._hold(now)
-                if hold is not None:
-                    self._wake(now, hold.until)
-                    return
-                place.set_result(self._grant(now, most))
-            self._places.popleft()
+        while self._queues:
+            owner, queue = next(iter(self._queues.items()))
+            most, place = queue[0]
+            if place.done():
+                self._leave(owner)
+                continue
+            hold = self._hold(now)
+            if hold is not None:
+                self._wake(now, hold.until)
+                return
+            place.set_result(self._grant(now, most))
+            self._leave(owner)
+            if owner in self._queues:
+                self._queues[owner] = self._queues.pop(owner)
 
     def send_away(self, hopeless: Callable[[Usage], object]) -> None:
         """Wake those who can never go, with no grant."""
-        for most, place in self._places:
-            if not place.done() and hopeless(most):
-                place.set_result(None)
+        for queue in self._queues.values():
+            for most, place in queue:
+                if not place.done() and hopeless(most):
+                    place.set_result(None)
+
+    def _leave(self, owner: object) -> None:
+        self._queues[owner].popleft()
+        if not self._queues[owner]:
+            del self._queues[owner]
 
     def _wake(self, now: float, until: float | None) -> None:
         """Have the timer fire at `until` or, as it may already be set, before."""

@@ -36,9 +36,11 @@ class Remains:
     def read(self, at: float, mark: int, stated: Stated, limit: int) -> None:
         """Believe what the answer to a request says, sent at `at` when `mark` had been sent in all.
 
-        `limit` is the server's, 0 where unknown. An answer to an earlier request than the last one's is old news.
+        `limit` is the server's, 0 where unknown; of a limit stated as 0, which is none, nothing can be left. An answer
+        to an earlier request than the last one's is old news.
         """
-        if stated.remaining is None or at < self._at or (stated.reset_s is None and not limit):
+        known = limit > 0 or (stated.limit is None and stated.reset_s is not None)
+        if stated.remaining is None or at < self._at or not known:
             return
         reset_s = self._window_s if stated.reset_s is None else min(stated.reset_s, self._window_s)
         self._at, self._until = at, at + reset_s

@@ -1,5 +1,6 @@
 """How a lane stands with its server: what the answers so far allow. Pure: time comes in as an argument."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,9 @@ PROBATION: Final = 3
 REFUSALS_TO_CLOSE: Final = 3
 """Refusals of the key, with no success between, that close a lane; of a proven one for two items at the least."""
 
+GIVEN_UP_S: Final = 300.0
+"""A server that was given up may be tried again after this, where others do its work meanwhile."""
+
 WELL = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.BAD_ITEM})
 """Ends that show a server at work."""
 
@@ -25,11 +29,12 @@ _FAILED = frozenset({Outcome.CONNECTION, Outcome.TIMEOUT, Outcome.OVERLOADED})
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Why a lane is closed for good."""
+    """Why a lane is closed, and until when: for good, unless its server was given up."""
 
     reason: str
     refused: bool
     """Whether the key or the account is the matter, not the server."""
+    until: float = math.inf
 
 
 class Standing:
@@ -68,10 +73,16 @@ class Standing:
         self._calm = False
         """Nothing is held, and another success would change nothing: the common case made short."""
 
-    def close(self, reason: str, *, refused: bool = False) -> None:
+    def close(self, reason: str, *, refused: bool = False, until: float = math.inf) -> None:
         """Allow nothing more."""
-        self.closed = Closed(reason, refused)
+        self.closed = Closed(reason, refused, until)
         self._calm = False
+
+    def try_again(self, now: float) -> None:
+        """Let one canary try a server that was given up long enough ago; when it fails too, that is all."""
+        if self.closed and now >= self.closed.until:
+            self.closed = None
+            self.trial.begin()
 
     def hold(self, now: float) -> Hold | None:
         """Return what forbids a send now."""
@@ -102,10 +113,12 @@ class Standing:
         wait_s: float | None = None,
         message: str = "",
         subject: int | None = None,
+        lone: bool = False,
     ) -> bool:
         """Note how a request of round `number` ended; returns whether a failure uses up one of its items' attempts.
 
-        `subject` stands for its item, so that one bad item left over is not taken for a bad key or server.
+        `subject` stands for its item, so that one bad item left over is not taken for a bad key or server; of a 429
+        `lone` says that many requests went since the last one.
         """
         if self._calm and outcome is Outcome.OK:
             return True
@@ -116,7 +129,7 @@ class Standing:
         if outcome in _FAILED:
             return self._failed(now, number, wait_s, message, -number if subject is None else subject)
         if outcome is Outcome.RATE_LIMITED:
-            return self._limited(now, number, wait_s, message, 0 if subject is None else subject)
+            return self._limited(now, number, wait_s, message, 0 if subject is None else subject, lone=lone)
         if outcome in REFUSED:
             return self._refused(number, outcome, message, subject)
         self.trial.leave(number, passed=False)
@@ -161,16 +174,18 @@ class Standing:
     def _count_failure(self, now: float, message: str, subject: int) -> None:
         self.breaker.failed(now, message, subject)
         if self.breaker.verdict:
-            self.close(self.breaker.verdict)
+            self.close(self.breaker.verdict, until=now + GIVEN_UP_S)
         elif not self.breaker.closed:
             self.trial.begin()
 
-    def _limited(self, now: float, number: int, wait_s: float | None, message: str, subject: int) -> bool:
+    def _limited(
+        self, now: float, number: int, wait_s: float | None, message: str, subject: int, *, lone: bool
+    ) -> bool:
         """React once to a burst: of requests sent before the cooldown began, only a longer Retry-After matters."""
         self._answered(number)
-        counts = self._proven and number == self.trial.round and self.cooldown.fruitless(now)
+        counts = self._proven and number == self.trial.round and self.cooldown.blames(now)
         if number == self.trial.round:
-            self.cooldown.begin(now, wait_s, message, subject)
+            self.cooldown.begin(now, wait_s, message, subject, lone=lone)
             self.trial.begin()
             counts = counts and not self.cooldown.resting
         elif wait_s is not None and self.cooldown.reach(now, wait_s, message):

@@ -79,11 +79,18 @@ def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> 
     counts = dict(db.execute("SELECT status, count(*) FROM items WHERE job = ? GROUP BY status", (job,)).fetchall())
     total = sum(counts.values()) - counts.get("removed", 0)
     db.execute(
-        """UPDATE jobs SET stamp = ?1, total = ?2, done = ?3, failed = ?4,
+        """UPDATE jobs SET stamp = ?1, total = ?2, done = ?3, failed = ?4, cut = ?7,
         output_stale = output_stale OR ?5 OR done <> ?3 WHERE id = ?6""",
-        (new_stamp, total, counts.get("done", 0), counts.get("failed", 0), answered > 0, job),
+        (new_stamp, total, counts.get("done", 0), counts.get("failed", 0), answered > 0, job, _cut(db, job)),
     )
     return Loaded(total, counts.get("pending", 0), changed, removed)
+
+
+def _cut(db: sqlite3.Connection, job: int) -> int:
+    """Return how many answers that count were cut short by the token limit."""
+    query = """SELECT count(*) FROM results JOIN items ON row = item AND items.digest = results.digest
+        WHERE results.job = ? AND finish_reason = 'length' AND status = 'done'"""
+    return int(db.execute(query, (job,)).fetchone()[0])
 
 
 def _compare(db: sqlite3.Connection, job: int, load: int) -> tuple[int, int, int]:

@@ -49,7 +49,7 @@ class Reader:
             raise WorkspaceError(f"{path}: cannot be read as a workspace ({error})") from error
         if version != len(STEPS):
             self._db.close()
-            raise WorkspaceError(f"{path}: is no workspace of this version of batchtop")
+            raise WorkspaceError(f"{path}: {_told(version)}")
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +175,12 @@ class Reader:
             (job,) if up_to is None else (job, up_to),
         ).fetchone()
         return output_line(*row) if row else b""
+
+
+def _told(version: int) -> str:
+    if 0 < version < len(STEPS):
+        return "was written by an older batchtop; `batchtop run` or `batchtop --no-ui` brings it up to date"
+    return "is no workspace of this version of batchtop"
 
 
 def read_job(db: sqlite3.Connection, name: str) -> JobRow | None:

@@ -95,7 +95,7 @@ class ChatTask:
         is_cut = choice.finish_reason == "length"
         if outcome is Outcome.OK and self._form and len(call.items) > 1:
             return _unpacked(unpack(told, len(call.items), self._form), usage, is_cut=is_cut)
-        if outcome is Outcome.OK and is_cut and self._cut:
+        if is_cut and self._cut and not choice.message.refusal:  # no text at all is an answer cut short, too
             outcome, told = self._cut
         if outcome is not Outcome.OK:
             return self._endpoint.failed(call, outcome, told, usage)

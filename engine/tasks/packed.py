@@ -23,6 +23,9 @@ INSTRUCTION: Final = (
     ' Reply with JSON alone, one answer for each id: {"answers": [{"id": "1", "answer": ...}, ...]}'
 )
 
+_TEARS: Final = 20
+"""So many places, from the end, are tried as the end of the last whole entry; braces within an answer take some."""
+
 _NAMED = ("$defs", "definitions")
 _OTHER_REF = re.compile(rb'"\$(?:dynamic|recursive)?[rR]ef":"(?!#/(?:\$defs|definitions)/)')
 """A reference to something else than a named definition, which would not be found from the new root."""
@@ -84,11 +87,11 @@ def question(prompts: Sequence[str]) -> str:
 def unpack(text: str, count: int, form: Form) -> tuple[Answer, ...]:
     """Return an answer for each of `count` items; those without a good one are SHORT_REPLY, each by itself.
 
-    Text around the JSON is no answer to what was asked; only a code fence around all of it is forgiven.
+    Text around the JSON is no answer to what was asked; only a code fence around all of it is forgiven. Of a reply that
+    was cut short, the answers before the cut count.
     """
-    try:
-        entries = _decode_pack(_unfenced(text)).answers
-    except (ValueError, RecursionError):
+    entries = _entries(_unfenced(text))
+    if entries is None:
         return (_missing("the reply is not the JSON that was asked for, or only a part of it"),) * count
     by_id: dict[str, set[bytes]] = {}
     for entry in filter(None, map(_entry, entries)):
@@ -127,6 +130,17 @@ def _unfenced(text: str) -> str:
     if text.startswith("```") and text.endswith("```"):
         return text.removesuffix("```").partition("\n")[2]
     return text
+
+
+def _entries(text: str) -> list[Raw] | None:
+    """Return the entries of a pack, those before the tear of one that is torn, or None when it is no pack at all."""
+    ends = (match.end() for match in re.finditer("}", text))
+    for whole in (text, *(f"{text[:end]}]}}" for end in [*ends][: -_TEARS - 1 : -1])):
+        try:
+            return _decode_pack(whole).answers
+        except (ValueError, RecursionError):
+            continue
+    return None
 
 
 def _entry(raw: Raw) -> _Entry | None:

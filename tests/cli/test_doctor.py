@@ -59,6 +59,17 @@ async def test_a_missing_key_is_4(shell: Shell, provider: Simulator) -> None:
     assert provider.arrivals == []
 
 
+async def test_a_fallback_is_told_and_its_missing_key_is_4(shell: Shell, provider: Simulator) -> None:
+    spare = '[[task.fallback]]\nbase_url = "https://spare.example/v1"\napi_key_env = ["SPARE_KEY"]\n'
+    shell.job(provider.base_url, rows=2, limits=spare)
+    await told(shell, 4, "SPARE_KEY is not set", "task.fallback[0].api_key_env")
+    assert provider.arrivals == []
+    ended = await shell.run("doctor", "job.toml", env={"SPARE_KEY": KEY})
+    assert (ended.code, ended.err) == (0, "")
+    assert "gpt-4o-mini at https://spare.example/v1 is not asked before it is needed" in ended.out
+    assert KEY not in ended.out
+
+
 async def test_of_two_keys_it_tells_which_one_was_checked(shell: Shell, provider: Simulator) -> None:
     provider.behaviour = Behaviour(keys=(KEY,))
     shell.job(provider.base_url, rows=2, keys='"FIRST", "SECOND"')

@@ -43,7 +43,7 @@ async def arrivals_of(folder: Path, preset: str, batches: int, size: int) -> lis
 
 async def one_at_a_time(folder: Path, preset: str, size: int, delay_s: float) -> None:
     """Check a conservative profile: batches one after the other, and a longer pause after ten of them."""
-    arrivals = await arrivals_of(folder, preset, 12, size)
+    arrivals = await arrivals_of(folder, preset, 11, size)
     assert max(arrival.in_flight for arrival in arrivals) <= size
     begun = starts(arrivals, size)
     gaps = [later - earlier for earlier, later in pairwise(begun)]
@@ -64,9 +64,8 @@ async def two_at_a_time(folder: Path, preset: str, size: int, delay_s: float) ->
 
 @pytest.mark.slow
 async def test_the_presets_keep_their_rhythm(tmp_path: Path) -> None:
+    """The slower ones take 20 s; they keep theirs in the engine's tests, in virtual time."""
     await asyncio.gather(
-        one_at_a_time(tmp_path / "conservative", "conservative", 10, 1.5),
-        one_at_a_time(tmp_path / "conservative-refresh", "conservative/refresh", 10, 1.2),
         one_at_a_time(tmp_path / "conservative-discovery", "conservative/discovery", 75, 0.05),
         two_at_a_time(tmp_path / "aggressive", "aggressive", 15, 0.5),
         two_at_a_time(tmp_path / "aggressive-refresh", "aggressive/refresh", 15, 0.4),

@@ -162,6 +162,7 @@ SHAPES = [
     # Cloudflare
     (401, cloudflare(10000, "Authentication error"), AUTH, "HTTP 401: Authentication error"),
     (429, cloudflare(3036, "account limited"), RATE_LIMITED, "account limited"),
+    (400, {"errors": ["text is too short"]}, BAD_ITEM, 'HTTP 400: ["text is too short"]'),
     (403, page("Attention Required! | Cloudflare"), AUTH, "Attention Required"),
     (429, b"error code: 1015", RATE_LIMITED, "error code: 1015"),
     (520, page("Web server is returning an unknown error"), OVERLOADED, "unknown error"),

@@ -13,6 +13,7 @@ import pytest
 from batchtop.engine.admission import Budget
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.dispatch import Dispatcher
+from batchtop.engine.errors import StoppedError
 from batchtop.engine.hold import Hold
 from batchtop.engine.item import Item
 from batchtop.engine.job import TaskSpec
@@ -131,7 +132,8 @@ def slow(**seconds: float) -> Callable[[Asked], float]:
 
 class TestRhythm:
     @pytest.mark.parametrize(
-        ("preset", "task", "a_batch"), [("conservative", CHAT, 10), ("conservative/discovery", EMBED, 1)]
+        ("preset", "task", "a_batch"),
+        [("conservative", CHAT, 10), ("conservative/discovery", EMBED, 1), ("conservative/refresh", CHAT, 10)],
     )
     async def test_conservative(self, preset: str, task: TaskSpec, a_batch: int):
         """Ten batches with pauses between them, then a longer pause, and so on."""
@@ -309,7 +311,16 @@ class TestAnswers:
         job.loop.batcher.close()
         job.limit(tpm=1000)
         await (await job.prove()).run()
-        assert job.ends() == {0: Outcome.OK, 1: Outcome.BAD_ITEM, 2: Outcome.OK}
+        assert job.ends() == {0: Outcome.OK, 1: Outcome.RATE_LIMITED, 2: Outcome.OK}, "a rerun may find another limit"
+
+    async def test_a_limit_that_has_room_for_no_request_stops_the_job_after_a_few(self):
+        job = await Job(1000, CHAT, concurrency=8).prove()
+        job.limit(tpm=5)
+        await job.run()
+        assert isinstance(job.loop.stop, StoppedError)
+        assert "raise tpm" in str(job.loop.stop)
+        assert len(job.ends()) <= 20
+        assert not job.provider.asked
 
 
 class TestWishes:
@@ -490,7 +501,7 @@ async def test_with_four_requests_in_ten_failing_every_item_is_done_once(seed, t
         return (draws.choice(FAULTS) if draws.random() < 0.4 else answered)(asked)
 
     provider = FakeTransport(answer, latency_s=lambda _: draws.expovariate(2))
-    job = Job(200, task, provider=provider, batch_size=batch_size, concurrency=concurrency, max_attempts=100)
+    job = Job(100, task, provider=provider, batch_size=batch_size, concurrency=concurrency, max_attempts=100)
     await job.run()
     assert job.loop.stop is None
-    assert job.ends() == dict.fromkeys(range(200), Outcome.OK)
+    assert job.ends() == dict.fromkeys(range(100), Outcome.OK)

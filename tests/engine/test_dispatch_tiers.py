@@ -50,6 +50,18 @@ class TestFallback:
         models = Counter(each.model for each in job.books.settlements)
         assert set(models) == {"", "spare"}
 
+    async def test_a_first_that_was_down_for_long_is_tried_now_and_then_and_used_again(self):
+        def script(asked: Asked) -> Response | TransportError:
+            return dropped() if asked.key == "a" and 10 <= asked.at - START < 500 else answered(asked)
+
+        provider = FakeTransport(script, latency_s=lambda _: 0.5)
+        job = with_fallback(Job(9000, CHAT, provider=provider, keys=("a", "b"), concurrency=5))
+        await (await job.prove()).run()
+        assert Counter(job.ends().values()) == {Outcome.OK: 9000}
+        assert used(job, "a", 90, 500) == 1, "given up after a minute, tried once after five more"
+        assert used(job, "b", 720, 1e6) == 0
+        assert used(job, "a", 720, 1e6) > 0
+
     async def test_a_limit_of_the_first_is_waited_for_not_fled_from(self):
         job = with_fallback(Job(20, CHAT, provider=FakeTransport(latency_s=lambda _: 0.1), keys=("a", "b")))
         job.lanes[0].configure(Limits(rpm=60))
@@ -167,7 +179,7 @@ class TestWhereTheTimeWent:
         job.books.full = True
         assert limiting(await self.spent(job, 5)) == "sink"
         job = Job(100, CHAT, concurrency=4)
-        job.loop.memory.judge(0.0, 2_000, 1_500, in_flight=0)
+        job.loop.memory.judge(0.0, 2_000, 1_500, at_rest=True)
         assert limiting(await self.spent(job, 5)) == "memory"
         assert not job.provider.asked
 
@@ -181,7 +193,7 @@ async def test_a_tight_engine_reads_no_page_until_it_needs_one():
         if job.loop.batcher.fresh < 10 and len(job.provider.asked) < 5:
             job.add(10, first=len(wanted) * 10)
 
-    job.loop.memory.judge(0.0, 1_300, 1_500, in_flight=0)
+    job.loop.memory.judge(0.0, 1_300, 1_500, at_rest=True)
     async with asyncio.timeout(100):
         running = asyncio.create_task(job.loop.run(want))
         await at(20)

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from batchtop.engine.job import Fallback
 from batchtop.engine.snapshot import JobState
 from batchtop.engine.testing import Asked, answered, refused
 from batchtop.engine.transport import Response
@@ -40,7 +41,7 @@ async def test_a_refused_key_is_tested_again_on_demand(desk: Desk):
         await until(lambda: sum(asked.key == "tok_a" for asked in desk.provider.asked[before:]) > 20)
         again = await asked_for(desk, "retest")
         assert (again.applied, again.exit_code) == (False, 2)
-        assert "every key is in use" in again.message
+        assert "no key was refused or given up" in again.message
         await engine.job("job").cancel("enough")
     assert "tok_a" not in "".join(desk.told())
 
@@ -87,6 +88,16 @@ async def test_what_a_lane_has_learned_is_kept_for_its_key_alone_and_holds_no_se
     assert desk.snapshot().lanes[0].rpm_limit == 0, "another key has other limits"
 
 
+async def test_a_fallback_to_the_jobs_own_model_and_server_leaves_its_limits_alone(desk: Desk):
+    desk.rows(5)
+    task = chat(prompt="{text}", fallback=(Fallback(model="gpt-4o-mini"), Fallback(model="spare", rpm=60)))
+    await desk.run(desk.job(task=task, rpm=6000))
+    assert [(lane.name.split()[0], lane.rpm_limit) for lane in desk.snapshot().lanes] == [
+        ("gpt-4o-mini", 6000),
+        ("spare", 60),
+    ]
+
+
 async def test_where_the_time_went_and_what_was_cut_are_on_the_books(desk: Desk):
     desk.rows(40)
 
@@ -104,3 +115,6 @@ async def test_where_the_time_went_and_what_was_cut_are_on_the_books(desk: Desk)
     marked = rows_of(desk.workspace, "SELECT count(*) FROM results WHERE finish_reason = 'length' AND outcome = 'ok'")
     assert marked == [(4,)]
     assert desk.output.read_text().count('"finish_reason":"length"') == 4
+    desk.provider.answer = answered
+    await desk.run(desk.job(task=chat(prompt="again: {text}")))
+    assert (desk.snapshot().job.done, desk.snapshot().job.cut) == (40, 0), "other answers, none of them cut"

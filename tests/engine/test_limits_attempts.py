@@ -173,3 +173,18 @@ async def test_a_server_that_counts_by_the_clocks_minute_fails_nobody(
     assert await Job(60, concurrency, FakeTransport(answer, latency_s=lambda _: 0.2)).run() == ends(
         60, set(), Outcome.OK
     )
+
+
+@pytest.mark.parametrize(("wait_s", "most"), [(1.0, 450), (0.01, 500), (0.0, 150)])
+async def test_minutes_of_429s_with_short_pauses_fail_nobody_and_are_no_storm(wait_s: float, most: int) -> None:
+    refuse = broken(3.5, 303.5, lambda: refused(429, retry_after_s=wait_s))
+    job = Job(100, 16, FakeTransport(refuse, latency_s=lambda _: 0.5))
+    assert await job.run() == ends(100, set(), Outcome.OK)
+    assert len(job.provider.asked) < most
+
+
+async def test_a_quick_server_that_asks_for_next_to_no_pause_meets_no_storm() -> None:
+    refuse = broken(1.5, 301.5, lambda: refused(429, retry_after_s=0.001))
+    job = Job(100, 16, FakeTransport(refuse, latency_s=lambda _: 0.4 if now() < START + 1.5 else 0.01))
+    await job.run()
+    assert len(job.provider.asked) < 500

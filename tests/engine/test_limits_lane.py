@@ -208,6 +208,35 @@ async def test_unused_tokens_let_the_next_go_sooner() -> None:
     assert lane.state(0.0).tpm_used == 200
 
 
+async def test_a_lane_that_is_reopened_still_keeps_to_the_pause_the_server_asked_for() -> None:
+    lane = Lane("lane", LoopClock())
+    lane.settle(await lane.admit(), Outcome.RATE_LIMITED, headers={"retry-after": "30"})
+    lane.close("enough")
+    lane.reopen()
+    hold = lane.hold()
+    assert hold is not None
+    assert hold.reason == "cooldown"
+
+
+async def test_of_two_jobs_that_wait_each_has_its_turn() -> None:
+    lane = Lane("lane", LoopClock())
+    lane.settle(await lane.admit(), Outcome.OK)
+    lane.configure(Limits(rpm=60))
+    order: list[str] = []
+
+    async def ask(owner: str) -> None:
+        lane.settle(await lane.admit(owner=owner), Outcome.OK)
+        order.append(owner)
+
+    many = [asyncio.create_task(ask("large")) for _ in range(20)]
+    await asyncio.sleep(0)
+    few = [asyncio.create_task(ask("small")) for _ in range(3)]
+    await asyncio.gather(*few)
+    assert len(order) <= 8, "the small job waited for no more than its turns"
+    await asyncio.gather(*many)
+    assert len(order) == 23
+
+
 async def test_tokens_used_on_top_are_owed() -> None:
     lane = await proven_lane()
     lane.configure(Limits(tpm=6000))

@@ -9,6 +9,7 @@ from itertools import pairwise
 import looptime
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.limits import Grant, Lane, LaneClosed, Limits
+from batchtop.engine.limits.day import DAY_S
 from batchtop.engine.limits.pacer import SLACK_S
 from batchtop.engine.outcome import Outcome, Usage
 from hypothesis import given, settings
@@ -79,7 +80,7 @@ class World:
         self.allowed.append((now(), Limits()))
         self.reopen()
         self.lane.configure(Limits(rpm=600), owner="peace")
-        async with asyncio.timeout(900):
+        async with asyncio.timeout(2 * DAY_S):
             await asyncio.gather(*self._callers)
 
     def _agree(self, owned: dict[str, Limits]) -> None:
@@ -123,19 +124,22 @@ class World:
         times = [at for at, _ in self.sends]
         for first, since in enumerate(times):
             inside = [tokens for _, tokens in self.sends[first : bisect_left(times, since + 60 - 1e-6)]]
-            rpm, tpm = self._allowed(since)
-            assert len(inside) <= rpm + 1
+            in_force = self._in_force(since)
+            rpm, tpm = (max(getattr(each, key) or math.inf for each in in_force) for key in ("rpm", "tpm"))
+            assert len(inside) <= rpm + (len(in_force) > 1)
             assert sum(inside) <= tpm + 2 * MOST.total
 
-    def _allowed(self, since: float) -> tuple[float, float]:
-        """The most that was in force at any time of a minute."""
+    def _in_force(self, since: float) -> list[Limits]:
+        """The limits of a minute, more than one where they changed in it."""
         spans = pairwise([*self.allowed, (math.inf, Limits())])
-        in_force = [limits for (start, limits), (end, _) in spans if start < since + 60 and end > since - 1e-9]
-        return max(each.rpm or math.inf for each in in_force), max(each.tpm or math.inf for each in in_force)
+        return [limits for (start, limits), (end, _) in spans if start < since + 60 and end > since - 1e-9]
 
 
 limits = st.builds(Limits, rpm=st.sampled_from([0, 6, 60, 300]), tpm=st.sampled_from([0, 60, 900, 6000]))
 waits = st.none() | st.sampled_from([0.0, 0.7, 5.0, 45.0, 100.0])
+
+
+kinds = st.sampled_from(["requests", "tokens", "input-tokens", "requests-day"])
 
 
 @st.composite
@@ -146,10 +150,14 @@ def moods(draw: st.DrawFn) -> tuple[Outcome, dict[str, str]]:
     headers = dict[str, str]()
     if (wait_s := draw(waits)) is not None and outcome in {Outcome.RATE_LIMITED, Outcome.OVERLOADED}:
         headers["retry-after"] = f"{wait_s:g}"
-    if draw(st.booleans()):
-        headers["x-ratelimit-limit-requests"] = str(draw(st.sampled_from([30, 600])))
-        headers["x-ratelimit-remaining-requests"] = str(draw(st.integers(0, 30)))
-        headers["x-ratelimit-reset-requests"] = draw(st.sampled_from(["0s", "2s", "59s"]))
+    for kind in draw(st.lists(kinds, max_size=2)):
+        stated = {
+            "limit": st.sampled_from(["30", "60", "600"]),
+            "remaining": st.integers(0, 50).map(str),
+            "reset": st.sampled_from(["0s", "17ms", "2s", "59s", "6m0s", "2h"]),
+        }
+        for what in draw(st.sets(st.sampled_from(sorted(stated)))):
+            headers[f"x-ratelimit-{what}-{kind}"] = draw(stated[what])
     return outcome, headers
 
 

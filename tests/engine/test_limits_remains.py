@@ -18,6 +18,11 @@ def minute(*told: Stated, limit: int = 600) -> Remains:
     return remains
 
 
+def test_of_a_limit_of_0_which_is_none_nothing_can_be_left() -> None:
+    assert minute(Stated(0, 0, 60.0), limit=0).ready_at(101.0, 0) == -math.inf
+    assert minute(Stated(None, 0, 60.0), limit=0).ready_at(101.0, 0) == 160.0
+
+
 @pytest.mark.parametrize(
     ("told", "ready_at"),
     [

@@ -425,13 +425,13 @@ def test_a_longer_retry_after_is_honoured_under_a_rest() -> None:
             120.0,
             (
                 "paused",
-                "paused for 3 h 12 min, as the server asked (more than max_cooldown, 2 min): Rate limit reached",
+                "the server asked for 3 h 12 min (more than max_cooldown, 2 min): Rate limit reached",
             ),
         ),
         (
             31.0,
             30.0,
-            ("paused", "paused for 31 s, as the server asked (more than max_cooldown, 30 s): Rate limit reached"),
+            ("paused", "the server asked for 31 s (more than max_cooldown, 30 s): Rate limit reached"),
         ),
         (None, 0.5, ("cooling", "a pause of 1 s; the server said: Rate limit reached")),
     ],

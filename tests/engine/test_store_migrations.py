@@ -50,6 +50,8 @@ def test_a_workspace_of_the_first_version_moves_forward_with_all_it_holds(worksp
         db.execute("INSERT INTO results VALUES (1, 1, 1, x'00', 'ok', x'2279657322', NULL, 1, 10.0, 0.0)")
         sample = (1, 5.0, 1.0, 1, 0, 1, "{}", Histogram().encode(), 0, 4, 10, 5, 0.0, 0, 50.0, 0.1)
         db.execute(f"INSERT INTO samples VALUES ({', '.join('?' * len(sample))})", sample)
+    with pytest.raises(WorkspaceError, match=r"written by an older batchtop; `batchtop run` .* brings it up to date"):
+        Reader(workspace)
     connect(workspace).close()
     with Reader(workspace) as reader:
         snapshot = reader.snapshot("old")

@@ -119,9 +119,9 @@ class TestChatRead:
         ],
     )
     def test_a_cut_answer_is_kept_and_marked_unless_the_job_wants_it_otherwise(self, on_length, outcome, told):
-        def read(finish, on_length):
+        def read(finish, on_length, text="cut sho"):
             spec = ChatSpec(model="m", prompt="{text}", on_length=on_length)
-            return self.read(ok(completion("cut sho", finish)), spec)
+            return self.read(ok(completion(text, finish)), spec)
 
         kept = read("length", "keep").answers[0]
         assert (kept.outcome, kept.output, kept.finish_reason) == (Outcome.OK, b'"cut sho"', "length")
@@ -129,6 +129,7 @@ class TestChatRead:
         assert [reply.outcome, reply.answers[0].outcome] == [outcome, outcome]
         assert told in reply.answers[0].message
         assert reply.usage == Usage(9, 3)
+        assert read("length", on_length, "").outcome is outcome, "cut short before its first word"
         whole = read("stop", on_length).answers[0]
         assert (whole.outcome, whole.finish_reason) == (Outcome.OK, "")
 

@@ -235,12 +235,11 @@ class TestRead:
             "a, b and c",
             f"Here you are: {ALL}",
             f"Here you are:\n```json\n{ALL}\n```",
-            ALL[:-9],
+            ALL[:30],
             "[]",
             '{"answers": {}}',
             pack(),
             pack(("7", "a")),
-            ALL.replace('"c"', '"\\ud800"'),
             "",
             '{"answers":' + "[" * 50_000,
         ],
@@ -252,12 +251,23 @@ class TestRead:
         assert "3 items were asked in one request and none was answered" in reply.message
         assert reply.usage == Usage(9, 3)
 
+    def test_what_is_no_unicode_costs_the_answers_from_there_on(self):
+        assert outputs(read(ALL.replace('"c"', '"\\ud800"'))) == ["a", "b", None]
+
     def test_a_cut_reply_says_what_to_do_and_one_that_is_whole_is_kept(self):
-        assert "raise task.max_tokens or lower items_per_request" in read(ALL[:-5], finish="length").message
+        assert "raise task.max_tokens or lower items_per_request" in read(ALL[:30], finish="length").message
         for on_length in ("keep", "retry", "fail"):
             reply = read(ALL, finish="length", on_length=on_length)
             assert outputs(reply) == ["a", "b", "c"]
             assert [answer.finish_reason for answer in reply.answers] == [""] * 3
+
+    @pytest.mark.parametrize("length", range(1, len(ALL)))
+    def test_of_a_torn_reply_the_whole_answers_count(self, length):
+        whole = [letter for letter in "abc" if f'"{letter}"}}' in ALL[:length]]
+        reply = read(ALL[:length], finish="length")
+        assert outputs(reply)[: len(whole)] == whole
+        ends = [Outcome.OK] * len(whole) + [Outcome.SHORT_REPLY] * (3 - len(whole))
+        assert [answer.outcome for answer in reply.answers] == ends
 
     @pytest.mark.parametrize(
         ("content", "finish"), [({"refusal": "I won't"}, "stop"), ("half", "content_filter"), ("", "length")]

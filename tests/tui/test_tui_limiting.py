@@ -47,6 +47,23 @@ def test_a_quota_that_is_used_up_limits_though_most_slots_are_in_flight() -> Non
     assert limiting.limiting_lately(minute(spent, lanes=(full,))) == "rpm"
     assert limiting.limiting_lately(minute(spent, lanes=(full, replace(LANE, rpm_used=9)))) == "in_flight"
     assert limiting.limiting_lately(minute({"in_flight": 20.0}, lanes=(full,))) == "in_flight"
+    resting = replace(LANE, state="paused", rpm_used=9)
+    assert limiting.limiting_lately(minute(spent, lanes=(full, resting))) == "rpm"
+
+
+@pytest.mark.parametrize("trouble", ["breaker", "cooldown", "memory", "budget"])
+def test_a_trouble_limits_as_soon_as_it_leads_and_no_longer_than_it_lasts(trouble: str) -> None:
+    made = minute({"in_flight": 20.0}).samples
+    begun = [replace(each, spent={trouble: 18.0, "in_flight": 2.0}) for each in made[-6:]]
+    assert limiting.limiting_lately(snapshot(samples=(*made[:-6], *begun))) == trouble
+    over = [replace(each, spent={trouble: 20.0}) for each in made[-50:-10]]
+    assert limiting.limiting_lately(snapshot(samples=(*made[:-50], *over, *made[-10:]))) == "in_flight"
+
+
+def test_what_is_no_trouble_is_measured_over_the_minute() -> None:
+    made = minute({"in_flight": 20.0}).samples
+    lately = [replace(each, spent={"delay": 18.0, "in_flight": 2.0}) for each in made[-10:]]
+    assert limiting.limiting_lately(snapshot(samples=(*made[:-10], *lately))) == "in_flight"
 
 
 def test_a_limit_of_ones_own_is_to_be_raised() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from batchtop.engine.snapshot import LaneState, Snapshot
 from batchtop.tui.line import text_of
-from batchtop.tui.widgets.lanes import lane_block
+from batchtop.tui.widgets.lanes import lane_block, lane_line
 from batchtop.tui.widgets.timewent import rows, table
 from textual.geometry import Size
 
@@ -100,10 +100,10 @@ async def test_a_refused_key_can_be_tested_again() -> None:
 
 
 async def test_why_a_key_is_not_tested_again_is_told() -> None:
-    source = FakeSource(snapshot(lanes=keys(10)), refusal="every key is in use; there is none to test again")
+    source = FakeSource(snapshot(lanes=keys(10)), refusal="no key was refused or given up")
     async with dashboard(source) as tui:
         await tui.press("K")
-        await tui.until_shown("every key is in use")
+        await tui.until_shown("no key was refused")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,14 @@ async def test_many_keys_are_legible(name: str, size: tuple[int, int], looks_lik
         await tui.until_shown("refused")
         await tui.pilot.pause(0.1)
         looks_like(name, tui.text())
+
+
+def test_lanes_on_one_line_tell_what_those_in_use_allow_and_cut_no_number() -> None:
+    used = replace(LANE, rpm_limit=600, rpm_used=594, tpm_limit=0, tpm_used=4_210, hits_429=0)
+    paused = replace(used, state="paused", rpm_used=3, hits_429=2, reset_at=START + 194)
+    told = "◇ 1 paused ● 1 open  next try in 3m 14s  RPM 594/600  TPM 4,210"
+    for cells, tail in ((90, "  429s 2"), (65, "")):
+        assert text_of(lane_line(snapshot(lanes=(used, paused)), cells)).rstrip() == told + tail
 
 
 async def test_a_lane_tells_its_other_limits_where_it_knows_them() -> None:

@@ -9,7 +9,7 @@ from textual.geometry import Size
 from ...engine.snapshot import LaneState, Snapshot
 from ...engine.text import clean
 from .. import format as say
-from ..lane import countdown, quotas, short_names, source_of
+from ..lane import countdown, in_use, quotas, short_names, source_of
 from ..line import BLANK, Line, Tone, crop, first_fit, fit, join, line, spread, text_of, width
 from ..series import is_live
 from .summary import summary
@@ -66,11 +66,12 @@ def lane_line(snapshot: Snapshot, cells: int) -> Line:
     lanes = sorted(snapshot.lanes, key=_pressure, reverse=True)
     alone = lanes[0] if len(lanes) == 1 else _together(lanes)
     states = state_of(alone) if len(lanes) == 1 else _states(lanes)
-    use = join((*(used_of(name, used, limit) for name, _, used, limit in quotas(alone)), hits_of(alone.hits_429)))
+    quota = join(used_of(name, used, limit) for name, _, used, limit in quotas(alone))
     waiting = [lane for lane in lanes if lane.state != "open" and lane.reset_at]
     wait = wait_of(min(waiting, key=_reset_at) if waiting else lanes[0], snapshot.taken_at)
-    told = (states, wait, use) if waiting else (states, use, wait)
-    return spread(join((*told, line((clean(lanes[0].reason), "dim")))), (), cells)
+    hits, reason = hits_of(alone.hits_429), line((clean(lanes[0].reason), "dim"))
+    told = [(states, wait, quota, hits), (states, wait, quota)] if waiting else [(states, quota, hits, wait)]
+    return spread(join((first_fit([*map(join, told)], cells), reason)), (), cells)
 
 
 def _states(lanes: Sequence[LaneState]) -> Line:
@@ -81,10 +82,11 @@ def _states(lanes: Sequence[LaneState]) -> Line:
 
 
 def _together(lanes: Sequence[LaneState]) -> LaneState:
-    """Return lanes as if they were one; a limit that is not known of each of them is not known."""
+    """Return lanes as if they were one, with what those in use allow; a limit not known of each is not known."""
+    using = in_use(lanes)
 
     def total(what: str) -> int:
-        each = [getattr(lane, what) for lane in lanes]
+        each = [getattr(lane, what) for lane in using]
         return sum(each) if all(each) or not what.endswith("_limit") else 0
 
     return LaneState(
@@ -93,7 +95,7 @@ def _together(lanes: Sequence[LaneState]) -> LaneState:
         rpm_used=total("rpm_used"),
         tpm_limit=total("tpm_limit"),
         tpm_used=total("tpm_used"),
-        hits_429=total("hits_429"),
+        hits_429=sum(lane.hits_429 for lane in lanes),
     )
 
 
