@@ -105,7 +105,8 @@ def report(log: Path, options: argparse.Namespace) -> None:
         if limit:
             sent = [(arrival.at, amount(arrival)) for arrival in taken]
             used, fullest = sum(each for _, each in sent), fullest_minute(sent)
-            later = sum(each for at, each in sent if at >= arrivals[0].at + START_S) / (minutes - START_S / 60)
+            steady = [(at, each) for at, each in sent if at >= arrivals[0].at + START_S]
+            later = 60 * sum(each for _, each in steady[1:]) / (steady[-1][0] - steady[0][0])
             print(
                 f"{name}: {used / limit / minutes:.2%} of the quota used ({later / limit:.2%} after the first"
                 f" {START_S:g} s), fullest minute {fullest / limit:.2%}"
