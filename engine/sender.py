@@ -117,9 +117,8 @@ class Sender:
             self.give_back(call.items)
             self.give_up(StoppedError(f"{MOST_TOO_LARGE} items one after the other were too large: {reply.message}"))
         else:
-            at = self.clock.wall()
             for item, answer in zip(call.items, reply.answers, strict=True):
-                self.ledger.settled(Settled(item, answer, item.attempts, 0.0, at, route.model))
+                self.ledger.settled(Settled(item, answer, item.attempts, 0.0, self.clock.wall(), route.model))
 
     def _take_answers(self, route: Route, call: Call, done: Exchanged) -> None:
         spoiled = _is_spoiled(call, done)

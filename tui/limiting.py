@@ -52,7 +52,7 @@ _WORDS: Final[dict[str, Words]] = {
     "sink": Words("commits (sink)", "commits", "results wait to be written", "a faster disk would help"),
     "memory": Words("memory", "memory", "the engine is near its limit", "raise memory or lower batch size"),
     "budget": Words("budget", "budget", "what is in flight may use it up", "raise the cost limit"),
-    "queue": Words("queue of a key", "queue of a key", "others wait for the same key", "more keys would help"),
+    "queue": Words("queue of a key", "queue of a key", "earlier requests wait for their turn", "more keys would help"),
     "paused": Words("paused", "a pause", "nothing is sent", "resume the job"),
 }
 _RATES: Final = frozenset({"rpm", "tpm", "tpm_in", "tpm_out", "rpd"})

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from ..errors import OutputError
+from ..text import key_tag
 
 _FLUSH_S = 0.1
 _LONGEST_SUBJECT = 120
@@ -31,11 +32,6 @@ class Arrival:
     """What each item says (see `subject`)."""
     status: int = 0
     """The answer's status; 0 when none was sent: the client left, the provider closed, or it broke the connection."""
-
-
-def key_tag(key: str) -> str:
-    """Return eight characters that tell API keys apart and can't be turned back into one."""
-    return blake2b(key.encode(errors="replace"), digest_size=4, person=b"batchtop").hexdigest() if key else ""
 
 
 def subject(text: str) -> str:
