@@ -9,7 +9,7 @@ from ..tui import open_dashboard
 from ..tui.exit import Exit, Left
 from ..tui.source import WorkspaceSource
 from .opened import opened
-from .parser import DEFAULT_DB
+from .arguments import DEFAULT_DB
 from .say import say
 from .tell import say_summary
 

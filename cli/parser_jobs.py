@@ -1,0 +1,63 @@
+"""The commands that run jobs, watch them and ask things of them."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .arguments import add_command, headless, wishes
+
+if TYPE_CHECKING:
+    from .arguments import Commands
+
+
+def add_running(commands: "Commands") -> None:
+    """Add the commands that run jobs, watch them and ask things of them."""
+    for add in (
+        _run,
+        _attach,
+        _views,
+        _set,
+        _asks,
+    ):
+        add(commands)
+
+
+def _run(commands: "Commands") -> None:
+    command = add_command(commands, "run", "run a job, or go on with it where it stopped")
+    command.add_argument("job_file", type=Path, metavar="JOB.toml")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="the output file instead of the job file's; - for stdout"
+    )
+    wishes(command)
+    headless(command)
+
+
+def _attach(commands: "Commands") -> None:
+    command = add_command(commands, "attach", "open the dashboard on a job that runs, or has run")
+    command.add_argument("job", nargs="?", metavar="JOB", help="its name; without one, the list of jobs")
+    command.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII only")
+
+
+def _views(commands: "Commands") -> None:
+    ps = add_command(commands, "ps", "list the jobs of the workspace")
+    ps.add_argument("--json", action="store_true", help="one JSON object a job")
+    status = add_command(commands, "status", "show how one job stands")
+    status.add_argument("job", metavar="JOB")
+    status.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _set(commands: "Commands") -> None:
+    command = add_command(commands, "set", "change settings of a running job")
+    command.add_argument("job", metavar="JOB")
+    command.add_argument("values", nargs="+", metavar="KEY=VALUE", help="a setting, or preset=NAME")
+
+
+def _asks(commands: "Commands") -> None:
+    for name, summary in (
+        ("pause", "send nothing more until `resume`; what is in flight is answered"),
+        ("resume", "go on after `pause`"),
+        ("drain", "answer what is in flight, then stop; the job can be run again"),
+        ("cancel", "drop what is in flight and stop; the job can be run again"),
+        ("retest", "try keys again that the server refused, or that were given up"),
+    ):
+        add_command(commands, name, summary).add_argument("job", metavar="JOB")
