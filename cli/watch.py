@@ -8,8 +8,8 @@ from ..engine.snapshot import ACTIVE, JobState
 from ..tui import open_dashboard
 from ..tui.exit import Exit, Left
 from ..tui.source import WorkspaceSource
-from .opened import opened
 from .arguments import DEFAULT_DB
+from .opened import opened
 from .say import say
 from .tell import say_summary
 
