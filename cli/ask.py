@@ -24,7 +24,7 @@ class RefusedError(BatchtopError):
 def ask(options: Namespace) -> int:
     """Send a command that needs no values."""
     _job_of_an_engine(options)
-    _tell(options, options.command, {})
+    tell(options, options.command, {})
     return 0
 
 
@@ -36,9 +36,9 @@ def change(options: Namespace) -> int:
         raise UsageError(f"set: one preset at a time, not {' and '.join(presets)}")
     _check_budget(_job_of_an_engine(options), values)
     for preset in presets:
-        _tell(options, "preset", {"name": preset})
+        tell(options, "preset", {"name": preset})
     if values:
-        _tell(options, "set", values)
+        tell(options, "set", values)
     return 0
 
 
@@ -59,7 +59,8 @@ def _job_of_an_engine(options: Namespace) -> JobRow:
     return job
 
 
-def _tell(options: Namespace, verb: str, args: Mapping[str, object]) -> None:
+def tell(options: Namespace, verb: str, args: Mapping[str, object]) -> None:
+    """Ask the engine for something and print what became of it; raises RefusedError for a no, or no answer."""
     number = commands.send(options.db, options.job, verb, args, "command line")
     answer = wait(options.db, number, ANSWER_S)
     if answer is None:

@@ -24,6 +24,8 @@ def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
         "requests": job.requests,
         "errors": dict(job.errors),
         "cut_short": job.cut,
+        "cached": job.cached,
+        "maybe_billed": job.unsure,
         "tokens_in": job.tokens_in,
         "tokens_out": job.tokens_out,
         "cost_usd": job.cost,
@@ -73,8 +75,8 @@ def facts(snapshot: Snapshot) -> dict[str, object]:
 
 
 def mean_rate(job: JobRow) -> float | None:
-    """Return the items that ended in a second, over all the time the job ran."""
-    return (job.done + job.failed) / job.active_s if job.active_s else None
+    """Return the items that were asked and ended in a second, over all the time the job ran."""
+    return job.asked / job.active_s if job.active_s else None
 
 
 def _rounded(value: float | None) -> float | None:

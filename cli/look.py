@@ -82,6 +82,10 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
     kinds = ", ".join(f"{count(number)} {words(kind)}" for kind, number in job.errors.items())
     yield f"  requests   {count(job.requests)}, of which badly ended: {kinds or 'none'}"
     yield f"  tokens     {count(job.tokens_in)} in, {count(job.tokens_out)} out, {money(job.cost)}"
+    if job.cached:
+        yield f"  not asked  {count(job.cached)} items have the answer of an equal one"
+    if job.unsure:
+        yield f"  unsure     {count(job.unsure)} items may have been billed though no answer is kept"
     if job.cut:
         yield f"  cut short  {count(job.cut)} answers, by the token limit"
     yield f"  time       {duration(job.active_s)} running"

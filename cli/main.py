@@ -1,6 +1,5 @@
 """The command line: finds the command, runs it, and turns its end into an exit code."""
 
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -9,6 +8,7 @@ from importlib import import_module
 from ..engine.errors import BatchtopError
 from .parser import HOMES, parser
 from .say import say
+from .streams import secure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,26 +16,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0].endswith(".toml"):
         words.insert(0, "run")
-    if reconfigure := getattr(sys.stdout, "reconfigure", None):
-        reconfigure(errors="replace")  # a terminal without our signs is no reason to fail
+    secure()
     options = parser().parse_args(words)
     try:
-        return _command(options.command)(options)
+        code = _command(options.command)(options)
+        sys.stdout.flush()
     except BatchtopError as error:
         say(str(error), getattr(options, "log_format", "text"), kind="error")
         return error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # the latter: whoever read our output has gone
         return _interrupted()
-    except BrokenPipeError:
-        # Whoever read our output has gone; flushing what is left of it at exit would fail a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _interrupted()
+    except Exception as error:  # noqa: BLE001 (a traceback is no message, and 1 would say that items failed)
+        return _broken(error, options)
+    return code
 
 
 def _interrupted() -> int:
     from ..engine.ending import EXIT_INTERRUPTED  # not needed for help, which is to be quick
 
     return EXIT_INTERRUPTED
+
+
+def _broken(error: Exception, options: Namespace) -> int:
+    from .broken import brief, broken
+
+    told = broken(f"internal error: {brief(error)}", error, getattr(options, "db", None))
+    say(str(told), getattr(options, "log_format", "text"), kind="error")
+    return told.exit_code
 
 
 def _command(name: str | None) -> Callable[[Namespace], int]:

@@ -14,6 +14,7 @@ from .parser_tools import add_tools
 HOMES: Final[dict[str, tuple[str, str]]] = {
     "": ("run", "home"),
     "run": ("run", "run"),
+    "retry": ("retry", "retry"),
     "attach": ("run", "attach"),
     "ps": ("look", "ps"),
     "status": ("look", "status"),
@@ -23,7 +24,11 @@ HOMES: Final[dict[str, tuple[str, str]]] = {
     "drain": ("ask", "ask"),
     "cancel": ("ask", "ask"),
     "retest": ("ask", "ask"),
-    "export": ("export", "export"),
+    "export": ("export.command", "export"),
+    "failures": ("failures", "failures"),
+    "report": ("report.command", "report"),
+    "rm": ("remove", "rm"),
+    "plan": ("plan", "plan"),
     "presets": ("presets", "presets"),
     "doctor": ("doctor", "doctor"),
     "demo": ("demo", "demo"),
@@ -37,7 +42,8 @@ _EPILOG = """\
 exit codes:
   0  all items done                3    stopped by a gate, a breaker or a budget
   1  some items failed             4    no usable key, or the server refused it
-  2  bad usage or job file         130  interrupted; run the job again to continue"""
+  2  bad usage or job file         70   a mistake in batchtop itself
+                                   130  interrupted; run the job again to continue"""
 
 
 def parser() -> ArgumentParser:

@@ -4,16 +4,21 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.outcome import Outcome
 from .arguments import add_command, headless, wishes
 
 if TYPE_CHECKING:
     from .arguments import Commands
 
 
+_FAILURES = [outcome.value for outcome in Outcome if outcome not in {Outcome.OK, Outcome.CANCELLED}]
+
+
 def add_running(commands: "Commands") -> None:
     """Add the commands that run jobs, watch them and ask things of them."""
     for add in (
         _run,
+        _retry,
         _attach,
         _views,
         _set,
@@ -28,7 +33,17 @@ def _run(commands: "Commands") -> None:
     command.add_argument(
         "-o", "--output", metavar="FILE", help="the output file instead of the job file's; - for stdout"
     )
+    command.add_argument("--fresh", action="store_true", help="ask everything again, whatever was answered before")
     wishes(command)
+    headless(command)
+
+
+def _retry(commands: "Commands") -> None:
+    command = add_command(commands, "retry", "try the failed items of a job again, all or those of one kind")
+    command.add_argument("job", metavar="JOB")
+    command.add_argument(
+        "--kind", action="append", default=[], choices=_FAILURES, help="only what failed in this way; may be repeated"
+    )
     headless(command)
 
 

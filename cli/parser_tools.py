@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def add_tools(commands: "Commands") -> None:
     """Add the commands that prepare a job, or stand in for a provider."""
     for add in (
+        _plan,
         _presets,
         _doctor,
         _demo,
@@ -41,6 +42,14 @@ _SWITCHES: Final[dict[str, tuple[float, str]]] = {
     "seed": (0, "decides answers, latencies and faults (0)"),
 }
 """Option of `simulate` -> its default, whose type is that of all its values, and its help."""
+
+
+def _plan(commands: "Commands") -> None:
+    command = add_command(commands, "plan", "show what a run would do, cost and take, before any is spent")
+    command.add_argument("job_file", type=Path, metavar="JOB.toml")
+    command.add_argument("--fresh", action="store_true", help="as if everything were to be asked again")
+    command.add_argument("--json", action="store_true", help="as one JSON object")
+    wishes(command)
 
 
 def _presets(commands: "Commands") -> None:

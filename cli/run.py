@@ -12,9 +12,10 @@ from typing import Final
 import msgspec
 
 from ..engine.errors import UsageError
-from ..engine.job import JobSpec, OutputSpec, assemble
+from ..engine.job import JobSpec, assemble
 from ..engine.jobfile import load_job
 from ..engine.presets import load_presets
+from ..engine.redo import PASSING, Redo
 from ..engine.settings import parse_assignments
 from ..engine.store.lock import WorkspaceBusyError, owner
 from .opened import opened
@@ -26,7 +27,7 @@ STDOUT: Final = "-"
 
 def run(options: Namespace) -> int:
     """Run the job of a job file, or hand it to the engine that runs already."""
-    return start(options, job_of(options))
+    return start(options, job_of(options), Redo(fresh=True) if options.fresh else PASSING)
 
 
 def attach(options: Namespace) -> int:
@@ -68,26 +69,26 @@ def adjusted(spec: JobSpec, options: Namespace) -> JobSpec:
         spec,
         preset=options.preset or spec.preset,
         layers=layers,
-        output=OutputSpec(path=path, failures=spec.output.failures),
+        output=msgspec.structs.replace(spec.output, path=path),
     )
 
 
-def start(options: Namespace, spec: JobSpec) -> int:
-    """Start a job, with a dashboard where there is a terminal and nobody said no."""
+def start(options: Namespace, spec: JobSpec, redo: Redo = PASSING) -> int:
+    """Start a job, with a dashboard where there is a terminal and nobody said no; `redo` is what it does again."""
     preflight(spec)
     results = spec.output.path == STDOUT
     if results:  # standard output is this process's, not the engine's
-        spec = msgspec.structs.replace(spec, output=OutputSpec(failures=spec.output.failures))
+        spec = msgspec.structs.replace(spec, output=msgspec.structs.replace(spec.output, path=None))
     if options.no_ui or results or not _has_terminal():
-        return _headless(options, spec, results=results)
+        return _headless(options, spec, redo, results=results)
     from .spawn import hand_over
     from .watch import watch
 
-    hand_over(options.db, spec, _wishes(options, spec))
+    hand_over(options.db, spec, _wishes(options, spec), redo)
     return watch(options.db, spec.name, ascii_only=options.ascii)
 
 
-def _headless(options: Namespace, spec: JobSpec, *, results: bool) -> int:
+def _headless(options: Namespace, spec: JobSpec, redo: Redo, *, results: bool) -> int:
     """Run the job in this process, or follow it in the engine that has the workspace."""
     from .serve import run_here
     from .tell import Report
@@ -95,18 +96,18 @@ def _headless(options: Namespace, spec: JobSpec, *, results: bool) -> int:
     report = Report(options.log_format, results)
     if owner(options.db) is None:
         with suppress(WorkspaceBusyError):  # another one was quicker by a moment
-            return run_here(options.db, spec, _wishes(options, spec), report)
+            return run_here(options.db, spec, _wishes(options, spec), redo, report)
     from .spawn import follow_elsewhere, hand_over
 
-    hand_over(options.db, spec, _wishes(options, spec))
+    hand_over(options.db, spec, _wishes(options, spec), redo)
     say(f"{spec.name} runs in the engine with pid {owner(options.db)}", report.log_format)
     return asyncio.run(follow_elsewhere(options.db, spec.name, report))
 
 
 def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
     """Return the settings asked for on this command line: they win over live changes of an earlier run."""
-    asked = set(parse_assignments(options.set))
-    if options.preset:
+    asked = set(parse_assignments(getattr(options, "set", ())))
+    if getattr(options, "preset", None):
         asked |= {key for layer in spec.layers if layer.origin.startswith("preset ") for key in layer.values}
     return sorted(asked)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
@@ -13,9 +12,11 @@ from ..engine.engine import Engine
 from ..engine.errors import BatchtopError
 from ..engine.job import JobSpec
 from ..engine.open_files import allow_many_open_files
+from ..engine.redo import Redo
+from .draining import flying_in
 from .follow import follow
 from .say import LogFormat, say
-from .signals import StopLadder
+from .signals import StopLadder, leave
 from .tell import Report
 
 T = TypeVar("T")
@@ -37,30 +38,29 @@ class Stopper:
     @property
     def steps(self) -> tuple[Callable[[], None], ...]:
         """What each signal does."""
-        return self._drain, self._cancel, self._leave
+        return self._drain, self._cancel, leave
 
     def _drain(self) -> None:
         self.wanted = True
         self._engine.drain("interrupted; what is in flight is answered")
-        say("draining what is in flight; once more to drop it", self._log_format)
+        say(f"draining {self._flying(timed=True)}; once more to drop it", self._log_format)
 
     def _cancel(self) -> None:
-        say("dropping what is in flight; once more to leave at once", self._log_format)
+        flying = self._flying(timed=False)
         self._cancelling = {asyncio.create_task(job.cancel("interrupted twice")) for job in self._engine.active()}
+        say(f"dropping {flying}, which may have been billed; once more to leave at once", self._log_format)
 
-    def _leave(self) -> None:
-        if sys.stderr.isatty():
-            os.write(sys.stderr.fileno(), b"\x1b[?25h")  # the progress bar hides the cursor
-        os._exit(EXIT_INTERRUPTED)  # everything committed stays; the next run mends the rest
+    def _flying(self, *, timed: bool) -> str:
+        return flying_in(self._engine.path, [job.spec.name for job in self._engine.active()], timed=timed)
 
 
-def run_here(path: Path, spec: JobSpec, wishes: Collection[str], report: Report) -> int:
+def run_here(path: Path, spec: JobSpec, wishes: Collection[str], redo: Redo, report: Report) -> int:
     """Run one job to its end and return its exit code; what was handed over meanwhile is run to its end too."""
 
     async def work() -> int:
         async with Engine(path) as engine:
             StopLadder(Stopper(engine, report.log_format).steps)
-            await engine.submit(spec, wishes)
+            await engine.submit(spec, wishes, redo)
             ending = asyncio.ensure_future(engine.wait(spec.name))
             following = asyncio.ensure_future(follow(path, spec.name, report))
             await asyncio.wait({ending, following}, return_when=asyncio.FIRST_EXCEPTION)

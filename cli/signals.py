@@ -2,9 +2,13 @@
 
 import asyncio
 import math
+import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NoReturn
+
+from ..engine.ending import EXIT_INTERRUPTED
 
 ONE_WISH_S: Final = 0.2
 
@@ -41,3 +45,11 @@ class StopLadder:
         step = next(self._steps, None)
         if step is not None:
             step()
+
+
+def leave() -> NoReturn:
+    """End this process at once; everything committed stays, and the next run mends the rest."""
+    if (terminal := sys.__stderr__) and terminal.isatty():
+        terminal.write("\x1b[?25h\n")  # the progress bar hides the cursor
+        terminal.flush()
+    os._exit(EXIT_INTERRUPTED)

@@ -9,27 +9,28 @@ from typing import Final
 import msgspec
 
 from ..engine.ending import EXIT_INTERRUPTED
-from ..engine.errors import WorkspaceError
+from ..engine.errors import BatchtopError, WorkspaceError
 from ..engine.job import JobSpec
+from ..engine.redo import Redo
 from ..engine.store import commands
 from ..engine.store.lock import owner
 from .ask import answered, wait
+from .draining import flying_in
 from .follow import follow
 from .say import LogFormat, say
-from .signals import StopLadder
+from .signals import StopLadder, leave
 from .tell import Report
 
 START_S: Final = 15.0
 
 
-def hand_over(path: Path, spec: JobSpec, wishes: Collection[str]) -> None:
+def hand_over(path: Path, spec: JobSpec, wishes: Collection[str], redo: Redo) -> None:
     """Have an engine run the job: the one that has the workspace, or a new one that outlives this process.
 
     Raises RefusedError when it won't, WorkspaceError when none can be started.
     """
-    number = commands.send(
-        path, spec.name, "run", {"spec": msgspec.to_builtins(spec), "wishes": list(wishes)}, "command line"
-    )
+    asked = {"spec": msgspec.to_builtins(spec), "wishes": list(wishes), "redo": msgspec.to_builtins(redo)}
+    number = commands.send(path, spec.name, "run", asked, "command line")
     engine: subprocess.Popen[bytes] | None = None
 
     def hopeless() -> bool:
@@ -71,19 +72,21 @@ def log_path(path: Path) -> Path:
 
 
 async def follow_elsewhere(path: Path, name: str, report: Report) -> int:
-    """Follow a job in another process to its end and return its exit code; the first Ctrl-C drains it."""
-    StopLadder((*(_asking(path, name, verb, report.log_format) for verb in ("drain", "cancel")), _leave))
+    """Follow a job in another process to its end and return its exit code; Ctrl-C drains it, drops it, leaves it."""
+    steps = (("drain", "{}; once more to drop it"), ("cancel", "{}, which may have been billed; once more to leave it"))
+    StopLadder((*(_asking(path, name, verb, told, report.log_format) for verb, told in steps), leave))
     snapshot = await follow(path, name, report)
     return EXIT_INTERRUPTED if snapshot.job.exit_code is None else snapshot.job.exit_code
 
 
-def _asking(path: Path, name: str, verb: str, log_format: LogFormat) -> Callable[[], None]:
+def _asking(path: Path, name: str, verb: str, told: str, log_format: LogFormat) -> Callable[[], None]:
     def ask() -> None:
-        say(f"asked the engine to {verb} {name}", log_format)
-        commands.send(path, name, verb, {}, "command line")
+        flying = flying_in(path, [name], timed=verb == "drain")
+        try:
+            commands.send(path, name, verb, {}, "command line")
+        except BatchtopError as error:
+            say(str(error), log_format, kind="error")
+        else:
+            say(f"asked the engine to {verb} {name}: {told.format(flying)}", log_format)
 
     return ask
-
-
-def _leave() -> None:
-    raise KeyboardInterrupt

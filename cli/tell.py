@@ -9,11 +9,12 @@ from typing import Final, Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ..engine.snapshot import Event, Snapshot
+from ..engine.snapshot import Event, JobState, Snapshot
 from ..engine.text import clean
 from ..tui.format import clock, count, duration, latency, money, percent, plural, rate
 from ..tui.limiting import shares_text, standing
 from ..tui.series import RECENT_S, eta_s, latency_quantiles, recent_rate, settled
+from .draining import flying
 from .facts import facts, mean_rate
 from .say import LogFormat, say
 
@@ -151,8 +152,12 @@ def event_line(snapshot: Snapshot, event: Event) -> str:
 def progress(snapshot: Snapshot) -> str:
     """Return in one line how a job is getting on."""
     job = snapshot.job
-    median, _, _ = latency_quantiles(snapshot, RECENT_S)
     done = job.done + job.failed
+    if job.state is JobState.LOADING:
+        return job.reason or "looking at the input"
+    if job.state is JobState.DRAINING:
+        return f"{count(done)}/{count(job.total)}, {count(job.failed)} failed, draining {flying([snapshot])}"
+    median, _, _ = latency_quantiles(snapshot, RECENT_S)
     speed = rate(recent_rate(snapshot, settled))
     why = standing(snapshot, briefly=True)
     return (
@@ -174,9 +179,11 @@ def summary(snapshot: Snapshot) -> str:
     cost = "" if job.cost is None else f", {money(job.cost)}"
     why = f": {clean(job.reason).rstrip('.')}" if job.reason else ""
     where = f" → {job.output}" if job.output else ""
-    cut = f" ({count(job.cut)} cut short by the token limit)" if job.cut else ""
+    marks = [f"{count(job.cached)} by an equal one's answer"] if job.cached else []
+    marks += [f"{count(job.cut)} cut short by the token limit"] if job.cut else []
+    how = f" ({', '.join(marks)})" if marks else ""
     return (
-        f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done{cut},"
+        f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done{how},"
         f" {count(job.failed)} failed, {count(job.left)} left; {plural(job.requests, 'request')} in"
         f" {duration(job.active_s)} ({rate(mean_rate(job))} items/s){cost}{where}"
     )

@@ -16,8 +16,15 @@ from .tell import say_summary
 
 def watch(path: Path, job: str | None, *, ascii_only: bool) -> int:
     """Show a job, or the list of jobs, until the person leaves; returns the exit code of a job that has ended."""
-    left = open_dashboard(WorkspaceSource(path), job=job, ascii_only=ascii_only)
-    return _say(path, left) if left and left.job else 0
+    try:
+        left = open_dashboard(WorkspaceSource(path), job=job, ascii_only=ascii_only)
+    except Exception as error:
+        from .broken import brief, broken
+
+        raise broken(f"the dashboard failed: {brief(error)}; {_goes_on(path, job)}", error, path) from error
+    if left.job is None:
+        return EXIT_INTERRUPTED if left.left is Left.INTERRUPTED else EXIT_OK
+    return _say(path, left)
 
 
 def _say(path: Path, left: Exit) -> int:
@@ -30,10 +37,16 @@ def _say(path: Path, left: Exit) -> int:
     if snapshot.job.state in ACTIVE and snapshot.engine is None:
         raise StoppedError(f"{path}: the engine of {left.job} has died; run the job again to continue")
     if snapshot.job.state in ACTIVE:
-        elsewhere = "" if path == DEFAULT_DB else f" --db {path}"
-        draining = snapshot.job.state is JobState.DRAINING
-        does, attached = ("drains", "shows") if draining else ("goes on", "returns to")
-        say(f"{left.job} {does}; `batchtop attach {left.job}{elsewhere}` {attached} it")
-        return EXIT_INTERRUPTED if left.left in {Left.DRAINING, Left.CANCELLED} else EXIT_OK
+        say(_goes_on(path, left.job, draining=snapshot.job.state is JobState.DRAINING))
+        return EXIT_OK if left.left in {Left.RUNNING, Left.ENDED} else EXIT_INTERRUPTED
     say_summary(snapshot)
     return snapshot.job.exit_code or 0
+
+
+def _goes_on(path: Path, job: str | None, *, draining: bool = False) -> str:
+    """Return what becomes of a job without a dashboard, and how to see it again."""
+    elsewhere = "" if path == DEFAULT_DB else f" --db {path}"
+    if job is None:
+        return f"jobs go on; `batchtop{elsewhere}` returns to them"
+    does, attached = ("drains", "shows") if draining else ("goes on", "returns to")
+    return f"{job} {does}; `batchtop attach {job}{elsewhere}` {attached} it"

@@ -53,6 +53,10 @@ class Batcher:
         """Say that no new item will come."""
         self._closed = True
 
+    def reopen(self) -> None:
+        """Say that new items come after all."""
+        self._closed = False
+
     def ready_at(self, now: float, size: int, max_wait: float) -> float | None:
         """Return when `take` will have something, or None while only new items can bring that about."""
         if self._parts or len(self._fresh) >= size or (self._closed and self._fresh):

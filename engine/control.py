@@ -9,6 +9,7 @@ from .clock import Clock
 from .errors import BatchtopError, UsageError
 from .job import JobSpec
 from .presets import load_presets, profile
+from .redo import PASSING, Redo
 from .runner import Runner
 from .settings import Value, parse_all, show
 from .store.commands import Answered, Command
@@ -20,7 +21,7 @@ POLL_S: Final = 0.05
 class Jobs(Protocol):
     """The jobs of one engine, as far as commands are about them."""
 
-    async def submit(self, spec: JobSpec, wishes: Collection[str] = ()) -> Runner:
+    async def submit(self, spec: JobSpec, wishes: Collection[str] = (), redo: Redo = PASSING) -> Runner:
         """Start a job."""
         ...
 
@@ -45,6 +46,7 @@ class Control:
             "drain": self._drain,
             "cancel": self._cancel,
             "retest": self._retest,
+            "retry": self._retry,
         }
 
     async def serve(self) -> None:
@@ -74,7 +76,8 @@ class Control:
         for layer in spec.layers:
             parse_all(layer.values, where=layer.origin)
         wishes = msgspec.convert(command.args.get("wishes", []), list[str])
-        await self._jobs.submit(spec, wishes)
+        redo = msgspec.convert(command.args.get("redo", {}), Redo)
+        await self._jobs.submit(spec, wishes, redo)
         return f"{spec.name} runs"
 
     async def _set(self, command: Command) -> str:
@@ -105,6 +108,10 @@ class Control:
 
     async def _retest(self, command: Command) -> str:
         return f"testing again: {self._jobs.job(command.job).retest()}"
+
+    async def _retry(self, command: Command) -> str:
+        count = await self._jobs.job(command.job).retry(msgspec.convert(command.args, Redo))
+        return f"{count:,} failed items are tried again" if count else "no item has failed that way"
 
 
 def _told(changed: Mapping[str, tuple[Value, Value]]) -> str:

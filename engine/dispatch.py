@@ -34,17 +34,20 @@ class Dispatcher:
         settings: Settings,
         routes: Sequence[Route],
         transport: Transport,
+        batcher: Batcher,
         ledger: Ledger,
         budget: Budget,
         clock: Clock,
     ) -> None:
-        self.batcher = Batcher()
+        self.batcher = batcher
         self.wake = Wake()
         self.memory = Memory()
         self.stop: StoppedError | Hold | None = None
         """Why no batch is sent any more: every lane closed, the budget used up, or somebody's wish."""
         self.hold: Hold | None = None
         """What holds the next batch back at the moment."""
+        self.dropped = 0
+        """Items that were at a server when they were dropped: they may have been billed."""
         self._paused = False
         self._routes = routes
         self._exchange = Exchange(transport, clock, self.wake)
@@ -58,7 +61,7 @@ class Dispatcher:
         self._fault: BaseException | None = None
         self._sender = Sender(
             settings=settings,
-            batcher=self.batcher,
+            batcher=batcher,
             exchange=self._exchange,
             ledger=ledger,
             budget=budget,
@@ -137,6 +140,7 @@ class Dispatcher:
 
     async def cancel_in_flight(self) -> None:
         """Drop what is in flight; its items stay pending."""
+        self.dropped += self._exchange.items_out
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -15,6 +15,7 @@ from .ending import End
 from .errors import AuthError, UsageError
 from .job import JobSpec, TaskSpec, tiers
 from .limits import Lane
+from .redo import PASSING, Redo
 from .route import Route
 from .runner import Runner
 from .store import lanes, record
@@ -77,27 +78,28 @@ class Engine:
 
     # ── what a program that embeds the engine calls ──
 
-    async def run(self, spec: JobSpec) -> End:
+    async def run(self, spec: JobSpec, redo: Redo = PASSING) -> End:
         """Run a job to its end, or go on with it where it stopped; raises AuthError when it has no usable key."""
-        await self.submit(spec)
+        await self.submit(spec, redo=redo)
         return await self.wait(spec.name)
 
-    async def submit(self, spec: JobSpec, wishes: Collection[str] = ()) -> Runner:
+    async def submit(self, spec: JobSpec, wishes: Collection[str] = (), redo: Redo = PASSING) -> Runner:
         """Start a job and return at once; one that runs already goes on, and only the `wishes` are new to it.
 
-        `wishes` are settings asked for explicitly this time: they win over live changes of an earlier run. Raises
-        AuthError when the job has no usable key, UsageError when it, or the engine, is just ending.
+        `wishes` are settings asked for explicitly this time: they win over live changes of an earlier run. `redo` is
+        what of an earlier run is to be done again. Raises AuthError when the job has no usable key, UsageError when it,
+        or the engine, is just ending, or when it runs and is to be done afresh.
         """
         if self._draining:
             raise UsageError(f"the engine (pid {os.getpid()}) is stopping; run the job again when it has gone")
         async with self._submitting:
             runner = self._runners.get(spec.name)
             if runner and runner.active:
-                runner.run_again(spec, wishes)
+                runner.run_again(spec, wishes, redo)
                 return runner
-            return await self._start(spec, wishes)
+            return await self._start(spec, wishes, redo)
 
-    async def _start(self, spec: JobSpec, wishes: Collection[str]) -> Runner:
+    async def _start(self, spec: JobSpec, wishes: Collection[str], redo: Redo) -> Runner:
         if earlier := self._runs.get(spec.name):
             await asyncio.wait({earlier})  # its last commit may still be on the way
         if spec.task.tokenizer:
@@ -112,6 +114,7 @@ class Engine:
             writer=self._writer,
             transport=self._transport,
             clock=self._clock,
+            redo=redo,
         )
         self._runners[spec.name] = runner
         self._runs[spec.name] = asyncio.create_task(runner.run(), name=f"batchtop-job-{spec.name}")

@@ -31,6 +31,12 @@ class OutputError(UsageError):
     """An output file that can't be written without losing something."""
 
 
+class OutputLostError(OutputError):
+    """An output file that can't be written for want of room: a full disk, a quota."""
+
+    exit_code = 3
+
+
 class WorkspaceError(UsageError):
     """A workspace file that can't be opened, or that another engine owns."""
 
@@ -51,3 +57,10 @@ class AuthError(BatchtopError):
     """No usable key, or the server refused it."""
 
     exit_code = 4
+
+
+class BrokenError(BatchtopError):
+    """A mistake of the program itself; its text says where the traceback is."""
+
+    exit_code = 70
+    """What sysexits.h calls EX_SOFTWARE; no job file, server or signal leads to it."""

@@ -42,6 +42,8 @@ class Exchange:
         self._waits: dict[asyncio.Task[Grant], Lane] = {}
         self._waiting: Counter[Lane] = Counter()
         self._shut = False
+        self.items_out = 0
+        """Items at a server, not answered yet."""
 
     def shut(self) -> None:
         """Call back all that wait, and all that come: a paused job sends nothing, a drained one waits for no limit."""
@@ -91,6 +93,7 @@ class Exchange:
     async def _sent(self, route: Route, call: Call, grant: Grant, timeout_s: float) -> Exchanged:
         sent = self._clock.now()
         headers: Mapping[str, str] = {}
+        self.items_out += len(call.items)
         try:
             response = await self._transport.send(call.request, timeout_s=timeout_s)
         except TransportError as error:
@@ -98,6 +101,8 @@ class Exchange:
         else:
             headers = response.headers
             reply = route.task.read(call, response)
+        finally:
+            self.items_out -= len(call.items)
         latency_ms = (self._clock.now() - sent) * 1000
         counts = route.lane.settle(
             grant,

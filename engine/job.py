@@ -1,6 +1,5 @@
 """What a job is: its input, its task, its output and its settings. Frozen, strict, and without any secret."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -27,6 +26,8 @@ class InputSpec(Struct, frozen=True, forbid_unknown_fields=True):
     path: FilePath
     id: Filled | None = None
     """The field that identifies a row; None means the row number."""
+    duplicates: Literal["once", "each"] = "once"
+    """Whether rows that ask the same are asked once and answered alike, or each by itself."""
 
 
 class OutputSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +36,10 @@ class OutputSpec(Struct, frozen=True, forbid_unknown_fields=True):
     path: FilePath | None = None
     """A file, or `-` for standard output."""
     failures: FilePath | None = None
+    order: Literal["completed", "input"] = "completed"
+    """Whether lines are appended as they come, or the file is written whole, in the order of the input, at the end."""
+    sync: bool = False
+    """Whether each commit reaches the disk before it counts, so that not even a power cut takes it back."""
 
 
 class Fallback(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -213,17 +218,3 @@ def _prices(task: TaskSpec) -> tuple[float, float] | None:
     """Return the USD of a million tokens in and out, None where one of them is unknown."""
     price_out = task.price_out if isinstance(task, ChatSpec) else 0.0
     return None if task.price_in is None or price_out is None else (task.price_in, price_out)
-
-
-_NO_PART_OF_THE_ANSWER = ("api_key_env", "price_in", "price_out", "tokenizer", "fallback")
-
-
-def fingerprint(job: JobSpec) -> str:
-    """Return a hash of all that makes an answer besides the item: endpoint, model, prompt and parameters.
-
-    Values left at their default are no part of it, so a later version with more parameters keeps it.
-    """
-    facts = msgspec.to_builtins(job.task)
-    for name in _NO_PART_OF_THE_ANSWER:
-        facts.pop(name, None)
-    return hashlib.blake2b(msgspec.json.encode(facts, order="sorted"), digest_size=16).hexdigest()

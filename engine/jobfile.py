@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from .appended import part_of
 from .errors import JobFileError, PresetError, SettingError
 from .job import InputSpec, JobSpec, OutputSpec, assemble
 from .presets import load_presets
@@ -69,7 +70,10 @@ def _input(file: TomlFile, path: Path) -> InputSpec:
 
 def _output(file: TomlFile, path: Path) -> OutputSpec:
     found = file.build(file.table("output"), OutputSpec, of="output.")
-    return OutputSpec(
+    if found.order == "input" and not found.path:
+        file.fail("output.order", "orders the lines of a file: set output.path too, or leave it out and use `export`")
+    return msgspec.structs.replace(
+        found,
         path=_beside(path, found.path) if found.path and found.path != "-" else found.path,
         failures=_beside(path, found.failures) if found.failures else None,
     )
@@ -83,6 +87,8 @@ def _beside(job_file: Path, name: str) -> str:
 def _check_files(file: TomlFile, job: JobSpec) -> None:
     """Raise when one file would be written over another."""
     taken = {Path(job.input.path).resolve(): "input.path"}
+    if job.output.order == "input" and job.output.path:
+        taken.setdefault(Path(part_of(job.output.path)).resolve(), "the one output.path is first written to")
     for key in ("path", "failures"):
         name: str | None = getattr(job.output, key)
         if name and name != "-" and taken.setdefault(Path(name).resolve(), f"output.{key}") != f"output.{key}":

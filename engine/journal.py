@@ -42,6 +42,12 @@ class Journal:
         """Write that it runs no more."""
         self._log.ended(self._clock.wall())
 
+    def dropped(self, items: int) -> None:
+        """Write that so many items were at a server when they were dropped."""
+        if items:
+            self._log.unsure(items)
+            self.tell(f"{items:,} items were at the server and may have been billed", "warn")
+
     def changed(self, key: str, old: Value, new: Value, *, who: str, origin: str) -> None:
         """Write that a setting was changed."""
         self._log.change(self._clock.wall(), who, key, old, new)

@@ -18,6 +18,7 @@ class Tally:
     items: int = 0
     failed: int = 0
     cut: int = 0
+    cached: int = 0
     requests: int = 0
     errors: Counter[str] = field(default_factory=Counter[str])
     tokens_in: int = 0

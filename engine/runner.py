@@ -3,20 +3,22 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
 
 from .admission import Budget
+from .batcher import Batcher
 from .books import Books
 from .clock import Clock
+from .delivery import Delivery
 from .dials import Dials
 from .dispatch import Dispatcher
 from .ending import End, ended, interrupted, stopped
 from .errors import BatchtopError, StoppedError, UsageError
+from .feed import Feed
 from .hold import Hold
 from .job import JobSpec, check_budget
 from .journal import Journal
-from .loading import load
-from .output import OutputFiles
+from .loading import prepare
+from .redo import Redo
 from .route import Route, limits_of
 from .sampler import SAMPLE_S, Sampler
 from .settings import Layer, Value, resolve
@@ -26,8 +28,6 @@ from .store.items import Pages
 from .store.reader import read_job
 from .store.writer import Writer
 from .transport import Transport
-
-PAGE_ITEMS: Final = 1_000
 
 
 class Runner:
@@ -43,6 +43,7 @@ class Runner:
         writer: Writer,
         transport: Transport,
         clock: Clock,
+        redo: Redo,
     ) -> None:
         self.spec = spec
         self.state = JobState.QUEUED
@@ -52,17 +53,20 @@ class Runner:
         self._writer = writer
         self._clock = clock
         self._routes = routes
+        self._redo = redo
         self._dials = Dials(spec.layers, live)
-        self._hungry = asyncio.Event()
-        self._files = OutputFiles(spec.output.path or "", spec.output.failures or "")
         sampler = Sampler(clock)
         self._journal = Journal(record.Log(writer, job.id), sampler, clock)
+        self._delivery = Delivery(spec, job.id, writer, clock, self._journal.tell)
         self._books = Books(writer, job.id, sampler)
+        batcher = Batcher()
+        self._feed = Feed(writer=writer, job=job.id, books=self._books, batcher=batcher, clock=clock, wake=self._wake)
         self._loop = Dispatcher(
             settings=self._dials.now.settings,
             routes=routes,
             transport=transport,
-            ledger=self._books,
+            batcher=batcher,
+            ledger=self._feed,
             budget=Budget(job.cost or 0.0),
             clock=clock,
         )
@@ -138,10 +142,29 @@ class Runner:
         self._loop.wake()
         return names
 
-    def run_again(self, spec: JobSpec, wishes: Collection[str]) -> None:
-        """Take over the settings that were asked for with a job that runs already; raises UsageError while it ends."""
+    async def retry(self, wish: Redo) -> int:
+        """Try items again that failed, as soon as there is room, and return how many; raises UsageError unless it runs.
+
+        While it is loading or ends there is nothing to retry, or nobody who would.
+        """
+        if self.state not in {JobState.RUNNING, JobState.PAUSED} or self.finishing:
+            raise UsageError(f"{self.spec.name} is {self.state}; retry when it runs, or when it has ended")
+        rows = await self._writer.run(lambda db: items.redo(db, self._job, wish, self._clock.wall()))
+        if rows:
+            self._journal.tell(f"trying {len(rows):,} items again that failed ({', '.join(sorted(wish.failed))})")
+            await self._delivery.renew_failures()
+            self._feed.again(rows)
+        return len(rows)
+
+    def run_again(self, spec: JobSpec, wishes: Collection[str], redo: Redo) -> None:
+        """Take over the settings that were asked for with a job that runs already.
+
+        Raises UsageError while it ends, and where it is to be done afresh.
+        """
         if self._loop.stop is not None or self.finishing:
             raise UsageError(f"{spec.name} is still answering what is in flight; run it again when that is done")
+        if redo.fresh:
+            raise UsageError(f"{spec.name} runs; drain or cancel it before it is done afresh")
         settings = resolve(spec.layers).settings
         if wishes:
             self.change({key: getattr(settings, key) for key in wishes}, who="command line", origin="--set")
@@ -166,13 +189,15 @@ class Runner:
     async def _load(self) -> None:
         self._enter(JobState.LOADING)
         self._save_dials()
-        loaded = await load(self.spec, self._job, self._writer, unwanted=lambda: self._loop.stop is not None)
-        if loaded:
-            self._journal.tell(f"input: {loaded.total:,} items")
-            if loaded.changed or loaded.removed:
-                self._journal.tell(f"since the last run: {loaded.changed:,} changed, {loaded.removed:,} removed")
-        if retried := await self._writer.run(lambda db: items.retry_transient(db, self._job)):
-            self._journal.tell(f"trying {retried:,} items again that failed for a passing cause")
+        await prepare(
+            self.spec,
+            self._job,
+            self._writer,
+            redo=self._redo,
+            at=self._clock.wall(),
+            unwanted=lambda: self._loop.stop is not None,
+            tell=self._journal.tell,
+        )
         row = await self._row()
         if row.left < row.total:
             self._journal.tell(f"{row.done:,} of {row.total:,} done before, {row.failed:,} failed, {row.left:,} to do")
@@ -180,42 +205,20 @@ class Runner:
     async def _run_loop(self) -> End:
         if self._loop.stop is not None:
             return interrupted(self._loop.stop, "stopped before all was loaded")
-        await self._open_output()
+        await self._delivery.open(self._wake)
         self._enter(JobState.RUNNING)
         self._journal.started()
         async with Pages(self._writer.path, self._job) as pages:
-            feeding = asyncio.create_task(self._feed(pages))
+            feeding = asyncio.create_task(self._feed.run(pages, lambda: self._loop.settings))
             sampling = asyncio.create_task(self._sample_for_ever())
-            self._loop.watch(feeding)
-            self._loop.watch(sampling)
+            tending = asyncio.create_task(self._delivery.tend())
+            for helper in (feeding, sampling, tending):
+                self._loop.watch(helper)
             try:
-                await self._loop.run(self._want_items)
+                await self._loop.run(lambda: self._feed.want(self._loop.settings))
             finally:
-                await _stopped(feeding, sampling)
+                await _stopped(feeding, sampling, tending)
         return ended(self._loop.stop, await self._row())
-
-    async def _open_output(self) -> None:
-        known = await self._writer.run(lambda db: record.output_place(db, self._job, self._files.place))
-        start = await asyncio.to_thread(self._files.start, self._writer.path, self._job, known)
-        await self._writer.run(lambda db: record.claim_output(db, self._job, start))
-        await asyncio.to_thread(self._files.open, self._writer.path, self._job, start)
-        self._writer.attach(self._job, self._files, self._loop.wake)
-        await self._writer.flush()
-
-    def _want_items(self) -> None:
-        settings = self._loop.settings
-        if self._loop.batcher.fresh < max(PAGE_ITEMS, 2 * settings.batch_size * settings.concurrency):
-            self._hungry.set()
-
-    async def _feed(self, pages: Pages) -> None:
-        while page := await pages.next(PAGE_ITEMS):
-            self._loop.batcher.add(page, self._clock.now())
-            self._loop.wake()
-            self._hungry.clear()
-            self._want_items()
-            await self._hungry.wait()
-        self._loop.batcher.close()
-        self._loop.wake()
 
     async def _row(self) -> JobRow:
         row = await self._writer.run(lambda db: read_job(db, self.spec.name))
@@ -225,14 +228,11 @@ class Runner:
     async def _finish(self, end: End) -> End:
         """Commit the last of it; an engine that can't write any more says so by its own error."""
         self.finishing = True
+        self._journal.dropped(self._loop.dropped)
         self._take_sample()  # with the job's own limits, which its lanes are then free of
         for route in self._routes:
             route.lane.forget(self.spec.name)
-        with suppress(BatchtopError):
-            await self._writer.detach(self._job)
-        await asyncio.to_thread(self._files.close)
-        if self._files.failure and end.state is not JobState.STOPPED:
-            end = stopped(f"the output can't be written: {self._files.failure}")
+        end = await self._delivery.close(end)
         with suppress(BatchtopError):
             self._enter(end.state, end.reason, end.exit_code)
             self._journal.ended()
@@ -245,6 +245,9 @@ class Runner:
         limits = limits_of(self.spec.task, self._dials.now.settings)
         for route in self._routes:
             route.lane.configure(limits[route.tier], owner=self.spec.name)
+
+    def _wake(self) -> None:
+        self._loop.wake()
 
     def _save_dials(self) -> None:
         record.save_dials(self._writer, self._job, self._dials.now, self._dials.live)
@@ -260,7 +263,7 @@ class Runner:
             self._journal.silence(self._loop.silent_s, self._loop.in_flight)
             if self._loop.stop is not None:
                 continue
-            if self._files.failure or self._writer.failure:
+            if self._delivery.failure or self._writer.failure:
                 self._loop.end(Hold("output"))
             elif self._loop.memory.verdict:
                 self._loop.end(StoppedError(self._loop.memory.verdict))

@@ -19,6 +19,8 @@ class Settled:
     """Seconds since the epoch."""
     model: str = ""
     """The model that answered, where it was not the job's own."""
+    cached: bool = False
+    """Whether it was not asked, but has the answer of an equal item."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, cast, get_args, get_type_hints
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,7 +21,6 @@ _ENDPOINTS = ("/chat/completions", "/completions", "/embeddings")
 _KINDS: Final[dict[str, type[ChatSpec] | type[EmbeddingsSpec]]] = {"chat": ChatSpec, "embeddings": EmbeddingsSpec}
 _TEMPLATES = ("prompt", "system", "text")
 _OURS = ("model", "messages", "stream")
-_ON_LENGTH: Final[tuple[str, ...]] = get_args(get_type_hints(ChatSpec)["on_length"])
 
 
 def read_task(file: TomlFile) -> TaskSpec:
@@ -29,7 +28,6 @@ def read_task(file: TomlFile) -> TaskSpec:
     table = file.table("task")
     kind = _KINDS[_type(file, table)]
     _check_kind(file, table, kind)
-    _check_on_length(file, table)
     base_url = _base_url(file, table, of="task.") or OPENAI_URL
     found = {
         "base_url": base_url,
@@ -59,12 +57,6 @@ def _check_kind(file: TomlFile, table: Table, kind: type[TaskSpec]) -> None:
         for key in set(other.__struct_fields__) - set(kind.__struct_fields__):
             if key in table:
                 file.fail(f"task.{key}", f"is for tasks of type {name!r}; this one is {table['type']!r}")
-
-
-def _check_on_length(file: TomlFile, table: Table) -> None:
-    found = file.text("on_length", table, of="task.")
-    if found is not None and found not in _ON_LENGTH:
-        file.fail("task.on_length", f"{found!r} is not understood{did_you_mean(found, _ON_LENGTH)}")
 
 
 def _fallbacks(file: TomlFile, table: Table) -> Iterator[tuple[Table, str]]:

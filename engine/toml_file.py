@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources.abc import Traversable
-from typing import Never, TypeAlias, TypeVar, cast
+from typing import Never, TypeAlias, TypeVar, cast, get_args
 
 import msgspec
 
@@ -18,6 +18,7 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `([^`]+)`| (.+?))?(?: - at `\$\.?(.*)`)?$")
+_OUTSIDE = re.compile(r"Invalid enum value .* - at `\$\.(\w+)`$")
 _WORDS = {
     "str": "a text",
     "int": "a whole number",
@@ -79,7 +80,10 @@ class TomlFile:
             return msgspec.convert(table, kind)
         except msgspec.ValidationError as error:
             key, problem = _told(str(error))
-            self.fail(f"{of}{key}", problem)
+            known = next((get_args(field.type) for field in fields if field.encode_name == key), ())
+            self.fail(
+                f"{of}{key}", problem or f"{table[key]!r} is not understood{did_you_mean(str(table[key]), known)}"
+            )
 
     @staticmethod
     def _tag(kind: type[msgspec.Struct]) -> tuple[str, ...]:
@@ -110,7 +114,9 @@ def _syntax(message: str, text: str) -> tuple[str, str]:
 
 
 def _told(message: str) -> tuple[str, str]:
-    """Return the key and the problem in words of a validation error."""
+    """Return the key and the problem in words of a validation error, none for a text that is not one of a few."""
+    if outside := _OUTSIDE.match(message):
+        return outside[1], ""
     parts = _EXPECTED.match(message)
     if parts is None:
         return "", message

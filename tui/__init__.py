@@ -11,12 +11,9 @@ def open_dashboard(source: "Source", *, job: str | None = None, ascii_only: bool
     """Show the dashboard until the person leaves it, and return what they chose.
 
     It opens on `job`, or else on the list of all jobs. Textual is imported here and no sooner.
-    Raises StoppedError when it breaks, after which nobody knows what the person wanted.
+    Raises what broke it, once the terminal is as it was; nobody knows then what the person wanted.
     """
-    from ..engine.errors import StoppedError  # noqa: PLC0415
     from .app import Dashboard  # noqa: PLC0415
+    from .show import show  # noqa: PLC0415
 
-    left = Dashboard(source, job=job, ascii_only=ascii_only).run()
-    if left is None:
-        raise StoppedError("the dashboard broke; jobs go on, `batchtop attach` returns to them")
-    return left
+    return show(Dashboard(source, job=job, ascii_only=ascii_only))

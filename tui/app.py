@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
+from rich.console import RenderableType
 from textual.app import App, SystemCommand
 from textual.screen import ModalScreen, Screen
+from textual.worker import WorkerFailed
 
 from ..engine.presets import Preset, load_presets
 from .actions import ACTIONS, Action, bindings
@@ -49,6 +51,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         self.charset: Charset = charset(environment, ascii_only=ascii_only)
         self.thread = SourceThread()
         self.couriers: dict[str, Courier] = {}
+        self.shown = job
         self.keymap = dict(keymap or {})
         self.animation_level = "none"
         self.register_theme(BATCHTOP)
@@ -61,10 +64,12 @@ class Dashboard(App[Exit], inherit_bindings=False):
 
     def open_job(self, name: str) -> None:
         """Show a job instead of the list. Never both: a screen that lies below another is still painted."""
+        self.shown = name
         self.switch_screen(JobScreen(name, self))  # pyright: ignore[reportUnknownMemberType]
 
     def open_jobs(self, marked: str) -> None:
         """Show the list instead of a job, with that job marked."""
+        self.shown = None
         self.switch_screen(JobsScreen(self, marked))  # pyright: ignore[reportUnknownMemberType]
 
     def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:
@@ -78,6 +83,24 @@ class Dashboard(App[Exit], inherit_bindings=False):
     def leave(self, choice: Exit) -> None:
         """Close the dashboard, which then returns this choice."""
         self.exit(choice)
+
+    def interrupt(self) -> None:
+        """Close the dashboard because of a signal, or for want of a terminal; the jobs go on."""
+        self.leave(Exit(Left.INTERRUPTED, self.shown))
+
+    # ── when it breaks: Textual would draw the traceback, with what every variable holds, over the terminal ──
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What broke the dashboard."""
+        return self._exception.error if isinstance(self._exception, WorkerFailed) else self._exception
+
+    def panic(self, *_: RenderableType) -> None:
+        """Close the dashboard; where there is no `failure`, its terminal can't be read any more."""
+        self._close_messages_no_wait()
+
+    def _fatal_error(self) -> None:
+        self.panic()
 
     def tell(self, job: str, verb: str, args: Mapping[str, object]) -> None:
         """Send a command; its answer comes to the screen that is open then, as `Delivered`."""

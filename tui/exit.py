@@ -13,6 +13,8 @@ class Left(StrEnum):
     CANCELLED = "cancelled"
     ENDED = "ended"
     """The job was not active any more."""
+    INTERRUPTED = "interrupted"
+    """A signal ended the dashboard, or its terminal has gone; the job goes on."""
 
 
 @dataclass(frozen=True, slots=True)

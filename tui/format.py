@@ -86,6 +86,11 @@ def clock(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
+def moment(at: float) -> str:
+    """Return the local date and time of day."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
 def plural(number: int, noun: str) -> str:
     """Return `1 item` or `2 items`."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"

@@ -8,11 +8,14 @@ from ..errors import InputError
 from ..job import InputSpec
 from .csv import read_csv, read_tsv
 from .jsonl import read_jsonl
-from .row import Row, row_maker
+from .row import Row, key_reader
 
 __all__ = ["Row", "open_source"]
 
-Reader: TypeAlias = Callable[[Path, BinaryIO], Iterator[tuple[int, Mapping[str, object]]]]
+Reader: TypeAlias = Callable[[Path, BinaryIO], Iterator[tuple[int, Mapping[str, object], bytes]]]
+Identify: TypeAlias = Callable[[str, Mapping[str, object]], bytes]
+
+TOLD_ROWS: Final = 1_000
 
 _READERS: Final[dict[str, Reader]] = {
     ".jsonl": read_jsonl,
@@ -22,10 +25,16 @@ _READERS: Final[dict[str, Reader]] = {
 }
 
 
-def open_source(spec: InputSpec, fingerprint: str = "") -> Iterator[Row]:
+def _nobody(_key: str, _fields: Mapping[str, object]) -> bytes:
+    return b""
+
+
+def open_source(
+    spec: InputSpec, identify: Identify = _nobody, *, at: Callable[[int], None] = lambda _byte: None
+) -> Iterator[Row]:
     """Yield the rows of an input; raises InputError, at the first row at the latest for a file that can't be read.
 
-    `fingerprint` is what makes the answer besides the row, and part of each digest.
+    `identify` gives the digest of a row (see `engine.identity`); `at` is told now and then how many bytes are read.
     """
     path = Path(spec.path)
     read = _READERS.get(path.suffix.lower())
@@ -33,12 +42,15 @@ def open_source(spec: InputSpec, fingerprint: str = "") -> Iterator[Row]:
         raise InputError(f"{path}: is a folder, and a file is wanted")
     if read is None:
         raise InputError(f"{path}: its name must end in one of {', '.join(_READERS)}")
-    make = row_maker(path, spec.id, fingerprint)
+    key_of = key_reader(path, spec.id)
     number = 0
     try:
         with path.open("rb", buffering=1 << 20) as file:
-            for number, (line, fields) in enumerate(read(path, file), 1):
-                yield make(line, number, fields)
+            for number, (line, fields, payload) in enumerate(read(path, file), 1):
+                key = key_of(line, number, fields)
+                yield Row(line, key, payload, identify(key, fields))
+                if number % TOLD_ROWS == 0:
+                    at(file.tell())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     if not number:

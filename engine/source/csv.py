@@ -6,14 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import msgspec
+
 from .row import fail
 
 _BOM: Final = "\ufeff"
 _LONGEST_CELL = 16 * 1024 * 1024
 
 
-def read_csv(path: Path, file: BinaryIO, delimiter: str = ",") -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Yield the line number and the cells of each row by column name; blank lines are skipped."""
+def read_csv(path: Path, file: BinaryIO, delimiter: str = ",") -> Iterator[tuple[int, Mapping[str, object], bytes]]:
+    """Yield the line number, the cells by column name, and these as JSON, of each row; blank lines are skipped."""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     records = _records(path, file, delimiter)
     header = next(records, None)
@@ -24,7 +26,8 @@ def read_csv(path: Path, file: BinaryIO, delimiter: str = ",") -> Iterator[tuple
     for line, cells in records:
         if len(cells) > width:
             fail(path, line, f"has {len(cells)} cells, but the header names {width} columns")
-        yield line, dict(zip(names, cells, strict=False))
+        fields = dict(zip(names, cells, strict=False))
+        yield line, fields, msgspec.json.encode(fields)
 
 
 read_tsv = partial(read_csv, delimiter="\t")

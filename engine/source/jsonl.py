@@ -14,8 +14,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
-def read_jsonl(path: Path, file: BinaryIO) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Yield the line number and the fields of each row; blank lines are skipped."""
+def read_jsonl(path: Path, file: BinaryIO) -> Iterator[tuple[int, Mapping[str, object], bytes]]:
+    """Yield the line number, the fields and the text of each row; blank lines are skipped."""
     for line, raw in enumerate(file, 1):
         text = raw.removeprefix(_BOM) if line == 1 else raw
         try:
@@ -26,7 +26,7 @@ def read_jsonl(path: Path, file: BinaryIO) -> Iterator[tuple[int, Mapping[str, o
             if text.strip():
                 fail(path, line, f"each line must be one JSON object: {_told(text, error)}")
         else:
-            yield line, fields
+            yield line, fields, text.strip()
 
 
 def _told(text: bytes, error: Exception) -> str:

@@ -38,8 +38,8 @@ class Group:
         """Write it all and return the number of the last result."""
         db.executemany(
             """INSERT INTO results
-            (job, item, digest, outcome, output, message, attempts, latency_ms, at, finish_reason, model)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (job, item, digest, outcome, output, message, attempts, latency_ms, at, finish_reason, model, cached)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (_result_row(job, settled) for job, settled in self.results),
         )
         db.executemany("UPDATE items SET status = ? WHERE row = ?", map(_status_row, self.results))
@@ -74,6 +74,7 @@ def _result_row(job: int, settled: Settled) -> tuple[object, ...]:
         settled.at,
         answer.finish_reason,
         settled.model,
+        settled.cached,
     )
 
 
@@ -88,7 +89,8 @@ def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:
     all_spent = merged(msgspec.json.decode(spent, type=dict[str, float]), tally.spent)
     db.execute(
         """UPDATE jobs SET done = done + ?, failed = failed + ?, requests = requests + ?, tokens_in = tokens_in + ?,
-        tokens_out = tokens_out + ?, cost = cost + ?, cut = cut + ?, errors = ?, spent = ? WHERE id = ?""",
+        tokens_out = tokens_out + ?, cost = cost + ?, cut = cut + ?, cached = cached + ?,
+        errors = ?, spent = ? WHERE id = ?""",
         (
             tally.items,
             tally.failed,
@@ -97,6 +99,7 @@ def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:
             tally.tokens_out,
             tally.cost,
             tally.cut,
+            tally.cached,
             msgspec.json.encode(all_errors).decode(),
             msgspec.json.encode(all_spent).decode(),
             job,

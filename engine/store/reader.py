@@ -4,16 +4,18 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from ..errors import UsageError, WorkspaceError
-from ..histogram import Histogram
+from ..job import JobSpec
 from ..settings import DIALS, Resolved, Settings, Value
 from ..snapshot import Change, EngineRow, Event, JobRow, JobState, LaneState, Sample, Snapshot
+from .history import SAMPLE_COLUMNS, all_samples, as_sample
 from .lock import owner
 from .migrations import BUSY_TIMEOUT_S, STEPS
+from .results import Results
 
 EVENTS_SHOWN = 200
 CHANGES_SHOWN = 500
@@ -21,9 +23,7 @@ CHANGES_SHOWN = 500
 _JOB_COLUMNS = """id, name, state, reason, exit_code, total, done, failed, requests, errors, cut, spent,
     tokens_in, tokens_out, cost, created_at, started_at, ended_at, active_s,
     spec ->> '$.task.type', spec ->> '$.task.model', spec ->> '$.task.base_url', spec ->> '$.input.path',
-    spec ->> '$.output.path'"""
-_SAMPLE_COLUMNS = """at, span_s, items, failed, requests, errors, latency, in_flight, target, tokens_in, tokens_out,
-    cost, backlog, rss_mb, cpu, spent"""
+    spec ->> '$.output.path', spec ->> '$.output.failures', cached, unsure"""
 
 
 class Reader:
@@ -50,6 +50,7 @@ class Reader:
         if version != len(STEPS):
             self._db.close()
             raise WorkspaceError(f"{path}: {_told(version)}")
+        self.results: Final = Results(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +83,17 @@ class Reader:
         known = ", ".join(sorted(job.name for job in self.jobs())) or "none"
         raise UsageError(f"{self._path}: there is no job named {name!r}; there are: {known}")
 
+    def spec(self, name: str) -> JobSpec:
+        """Return a job as it ran last; raises UsageError where there is none, or this version can't read it."""
+        job = self.known_job(name)
+        (text,) = self._db.execute("SELECT spec FROM jobs WHERE id = ?", (job.id,)).fetchone()
+        try:
+            return msgspec.json.decode(text, type=JobSpec)
+        except msgspec.MsgspecError as error:
+            raise UsageError(
+                f"{self._path}: {name} was stored by another version; run its job file ({error})"
+            ) from None
+
     def snapshot(self, name: str, window_s: float = 300.0) -> Snapshot | None:
         """Return all that a screen shows of one job, or None when there is no such job.
 
@@ -102,8 +114,21 @@ class Reader:
             samples=self._samples(job.id, window_s),
             lanes=self._lanes(job.id),
             events=self._events(job.id),
-            changes=self._changes(job.id),
+            changes=self.changes(job.id, CHANGES_SHOWN),
             engine=self.engine(),
+        )
+
+    def history(self, job: int) -> Iterator[Sample]:
+        """Yield every sample of a job, oldest first."""
+        return all_samples(self._db, job)
+
+    def changes(self, job: int, most: int = -1) -> tuple[Change, ...]:
+        """Return the last `most` changes of a job's settings, or all of them, oldest first."""
+        rows = self._db.execute(
+            "SELECT at, who, key, old, new FROM changes WHERE job = ? ORDER BY id DESC LIMIT ?", (job, most)
+        ).fetchall()
+        return tuple(
+            Change(at, who, key, as_value(key, old), as_value(key, new)) for at, who, key, old, new in reversed(rows)
         )
 
     def _dials(self, job: int) -> Resolved:
@@ -113,11 +138,11 @@ class Reader:
 
     def _samples(self, job: int, window_s: float) -> tuple[Sample, ...]:
         rows = self._db.execute(
-            f"""SELECT {_SAMPLE_COLUMNS} FROM samples
+            f"""SELECT {SAMPLE_COLUMNS} FROM samples
             WHERE job = ?1 AND at > (SELECT max(at) FROM samples WHERE job = ?1) - ?2 ORDER BY at""",
             (job, window_s),
         )
-        return tuple(map(_sample, rows))
+        return tuple(map(as_sample, rows))
 
     def _lanes(self, job: int) -> tuple[LaneState, ...]:
         rows = self._db.execute("SELECT state FROM lanes WHERE job = ? ORDER BY name", (job,))
@@ -128,53 +153,6 @@ class Reader:
             "SELECT id, at, level, message FROM events WHERE job = ? ORDER BY id DESC LIMIT ?", (job, EVENTS_SHOWN)
         )
         return tuple(Event(*row) for row in rows)[::-1]
-
-    def _changes(self, job: int) -> tuple[Change, ...]:
-        rows = self._db.execute(
-            "SELECT at, who, key, old, new FROM changes WHERE job = ? ORDER BY id DESC LIMIT ?", (job, CHANGES_SHOWN)
-        )
-        return tuple(Change(at, who, key, as_value(key, old), as_value(key, new)) for at, who, key, old, new in rows)[
-            ::-1
-        ]
-
-    def output_lines(self, job: int, *, after: int = 0, failed: bool = False) -> Iterator[tuple[int, bytes]]:
-        """Yield each result behind number `after` with its line of the output (or of the failures) file.
-
-        Answers to what is no longer in the input, or was asked otherwise, are left out.
-        """
-        wanted = "<>" if failed else "="
-        last = after
-        while True:
-            rows = self._db.execute(
-                f"""SELECT seq, key, outcome, output, message, attempts, finish_reason, model
-                FROM results JOIN items ON items.row = item AND items.digest = results.digest
-                WHERE results.job = ? AND seq > ? AND outcome {wanted} 'ok' AND status <> 'removed'
-                ORDER BY seq LIMIT 1000""",
-                (job, last),
-            ).fetchall()
-            if not rows:
-                return
-            for seq, key, outcome, output, message, attempts, finish_reason, model in rows:
-                yield (
-                    seq,
-                    failure_line(key, outcome, message, attempts)
-                    if failed
-                    else output_line(key, output, finish_reason, model),
-                )
-            last = rows[-1][0]
-
-    def line_ever(self, job: int, *, up_to: int | None = None) -> bytes:
-        """Return the line of the first good result that there ever was, or of the last up to a number; maybe none.
-
-        The last one up to the number of an output's last line is that line, whatever became of its item.
-        """
-        which = "ORDER BY seq" if up_to is None else "AND seq <= ? ORDER BY seq DESC"
-        row = self._db.execute(
-            f"""SELECT key, output, finish_reason, results.model FROM results JOIN items ON items.row = item
-            WHERE results.job = ? AND outcome = 'ok' {which} LIMIT 1""",
-            (job,) if up_to is None else (job, up_to),
-        ).fetchone()
-        return output_line(*row) if row else b""
 
 
 def _told(version: int) -> str:
@@ -189,33 +167,9 @@ def read_job(db: sqlite3.Connection, name: str) -> JobRow | None:
     return _job(row) if row else None
 
 
-def output_line(key: str, output: bytes, finish_reason: str = "", model: str = "") -> bytes:
-    """Return one line of the output file; an answer cut short, or of another model than the job's, is marked."""
-    marks = "".join(
-        f',"{name}":{msgspec.json.encode(text).decode()}'
-        for name, text in (("finish_reason", finish_reason), ("model", model))
-        if text
-    )
-    return b'{"id":%b,"status":"ok","output":%b%b}\n' % (key.encode(), output, marks.encode())
-
-
-def failure_line(key: str, kind: str, message: str, attempts: int) -> bytes:
-    """Return one line of the failures file."""
-    error = msgspec.json.encode({"kind": kind, "message": message})
-    return b'{"id":%b,"status":"failed","error":%b,"attempts":%d}\n' % (key.encode(), error, attempts)
-
-
 def as_value(key: str, number: float) -> Value:
     """Return a number of the database as its setting's type."""
     return int(number) if key in DIALS and DIALS[key].kind == "count" else number
-
-
-def _sample(row: tuple[Any, ...]) -> Sample:
-    fields = list(row)
-    fields[5] = msgspec.json.decode(row[5], type=dict[str, int])
-    fields[6] = Histogram.decode(row[6])
-    fields[-1] = msgspec.json.decode(row[-1], type=dict[str, float])
-    return Sample(*fields)
 
 
 def _job(row: tuple[Any, ...]) -> JobRow:
@@ -223,5 +177,5 @@ def _job(row: tuple[Any, ...]) -> JobRow:
     fields[2] = JobState(row[2])
     fields[9] = msgspec.json.decode(row[9], type=dict[str, int])
     fields[11] = msgspec.json.decode(row[11], type=dict[str, float])
-    fields[19:] = [text or "" for text in row[19:]]
+    fields[19:25] = [text or "" for text in row[19:25]]
     return JobRow(*fields)

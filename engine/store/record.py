@@ -1,8 +1,10 @@
 """What the engine writes down about a job: its row, its settings, its samples, its log."""
 
+import os
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -38,12 +40,20 @@ def register(
 
 
 def interrupted(db: sqlite3.Connection) -> tuple[JobSpec, ...]:
-    """Return the jobs an engine left in the middle, and write that it did."""
+    """Return the jobs an engine left in the middle that can go on, and write of all that it did."""
     rows = db.execute(
         """UPDATE jobs SET state = 'stopped', reason = 'its engine died; run the job again to continue', exit_code = 3
         WHERE state IN ('queued', 'loading', 'running', 'paused', 'draining') RETURNING spec"""
     ).fetchall()
-    return tuple(msgspec.json.decode(spec, type=JobSpec) for (spec,) in rows)
+    return tuple(filter(None, (_spec(text) for (text,) in rows)))
+
+
+def _spec(text: str) -> JobSpec | None:
+    """Return a stored job, or None where another version wrote what this one does not understand."""
+    try:
+        return msgspec.json.decode(text, type=JobSpec)
+    except msgspec.MsgspecError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +70,22 @@ class Place:
     """Whether what it should hold has changed since."""
 
 
-def output_place(db: sqlite3.Connection, job: int, path: str) -> Place:
-    """Return how far the output came that this job wrote last; raises OutputError when `path` is another job's."""
-    _refuse_taken(db, job, path)
+def output_place(db: sqlite3.Connection, job: int, *paths: str) -> Place:
+    """Return how far the output came that this job wrote last; raises OutputError when a path is another job's."""
+    _refuse_taken(db, job, paths)
     query = "SELECT output_path, output_seq, output_bytes, output_stale FROM jobs WHERE id = ?"
     found, seq, size, stale = db.execute(query, (job,)).fetchone()
     return Place(found, seq, size, bool(stale))
 
 
-def claim_output(db: sqlite3.Connection, job: int, place: Place) -> None:
+def claim_output(db: sqlite3.Connection, job: int, place: Place, *others: str, at: float | None = None) -> None:
     """Write which output file is this job's from now on, and where it goes on; no file leaves the last one claimed.
 
-    Raises OutputError when another job was quicker.
+    From `at` on the job has started, and its failures file is its own too. Raises OutputError when another job was
+    quicker with one of the files.
     """
-    _refuse_taken(db, job, place.path)
+    _refuse_taken(db, job, (place.path, *others))
+    db.execute("UPDATE jobs SET started_at = coalesce(started_at, ?) WHERE id = ?", (at, job))
     if place.path:
         db.execute(
             "UPDATE jobs SET output_path = ?, output_seq = ?, output_bytes = ?, output_stale = ? WHERE id = ?",
@@ -81,10 +93,19 @@ def claim_output(db: sqlite3.Connection, job: int, place: Place) -> None:
         )
 
 
-def _refuse_taken(db: sqlite3.Connection, job: int, path: str) -> None:
-    query = "SELECT name FROM jobs WHERE output_path = ? AND id <> ?"
-    if path and (other := db.execute(query, (path, job)).fetchone()):
-        raise OutputError(f"{path}: is the output of job {other[0]}; choose another output")
+def _refuse_taken(db: sqlite3.Connection, job: int, paths: Sequence[str]) -> None:
+    """Raise OutputError where another job writes one of these; pipes and devices are for everybody."""
+    query = """SELECT name, output_path, iif(started_at IS NULL, NULL, spec ->> '$.output.failures')
+        FROM jobs WHERE id <> ?"""
+    mine = {os.path.realpath(path): path for path in paths if path and _is_ones_own(Path(path))}
+    for name, *files in db.execute(query, (job,)).fetchall():
+        for what, file in zip(("output", "failures file"), files, strict=True):
+            if file and (path := mine.get(os.path.realpath(file))):
+                raise OutputError(f"{path}: is the {what} of job {name}; choose another output")
+
+
+def _is_ones_own(path: Path) -> bool:
+    return path.is_file() or not path.exists()
 
 
 def save_dials(writer: Writer, job: int, dials: Resolved, live: Collection[str]) -> None:
@@ -117,8 +138,12 @@ class Log:
         self._writer.do("UPDATE jobs SET started_at = coalesce(started_at, ?) WHERE id = ?", (at, self._job))
 
     def ended(self, at: float) -> None:
-        """Write when it stopped running."""
-        self._writer.do("UPDATE jobs SET ended_at = ? WHERE id = ?", (at, self._job))
+        """Write when it stopped running, with nothing in its hands any more."""
+        self._writer.do("UPDATE jobs SET ended_at = ?, leased_row = 0 WHERE id = ?", (at, self._job))
+
+    def unsure(self, items: int) -> None:
+        """Count items that may have been billed though no answer is kept."""
+        self._writer.do("UPDATE jobs SET unsure = unsure + ? WHERE id = ?", (items, self._job))
 
     def event(self, at: float, level: str, message: str) -> None:
         """Write a line of the log."""

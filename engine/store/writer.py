@@ -5,7 +5,9 @@ makes four hops a group, and beside a saturated event loop each of them waits fo
 """
 
 import asyncio
+import os
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,12 +29,17 @@ GROUP_S = 0.025
 BACKLOG_LIMIT = 4 * GROUP_ROWS
 """Results that may wait for their commit before sending is held back: a loop that never rests starves the thread."""
 
+LOCKED_S = 300.0
+"""How long a commit waits for another program that has the workspace locked; sending is held meanwhile."""
+_TRY_S = 1.0
+
 
 class Writer:
     """Owns the connection that writes; one in a process, and one process a workspace."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience_s: float = LOCKED_S) -> None:
         self.path = path
+        self._patience_s = patience_s
         self.failure: WorkspaceError | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batchtop-writer")
         self._results: list[tuple[int, Settled]] = []
@@ -49,6 +56,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         try:
             self._db = await loop.run_in_executor(self._thread, connect, self.path)
+            self._db.execute(f"PRAGMA busy_timeout = {1000 * min(_TRY_S, self._patience_s):.0f}")
         except BaseException:
             self._thread.shutdown(wait=False)
             raise
@@ -65,6 +73,15 @@ class Writer:
         finally:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
             self._thread.shutdown(wait=False)
+
+    async def durable(self) -> None:
+        """Have each commit reach the disk before it counts, from now on, so that no power cut takes it back."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._db.execute, "PRAGMA synchronous = FULL")
+
+    def to_disk(self) -> None:
+        """Bring to the disk what is committed so far, on any thread; the next checkpoint meets what goes wrong."""
+        with suppress(OSError), Path(f"{os.path.realpath(self.path)}-wal").open("rb") as log:
+            os.fdatasync(log.fileno())
 
     def check_file(self) -> None:
         """Raise WorkspaceLostError once the file is gone or another has taken its place: nothing is kept any more."""
@@ -170,7 +187,7 @@ class Writer:
 
     def _commit(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._begin()
             result = work(self._db)
             self._db.execute("COMMIT")
         except BaseException:
@@ -178,8 +195,29 @@ class Writer:
             raise
         return result
 
+    def _begin(self) -> None:
+        """Begin a transaction as soon as nobody else is in one: it may be a person at a prompt, who took a break."""
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+
     def _told(self, error: Exception) -> WorkspaceError:
+        if _is_busy(error):
+            return WorkspaceLostError(
+                f"{self.path}: another program has had it locked for {self._patience_s:.0f} s; end its transaction and"
+                " run the job again, nothing committed before is lost"
+            )
         return WorkspaceLostError(f"{self.path}: cannot be written ({error}); nothing committed before is lost")
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _nothing(_: sqlite3.Connection) -> None:

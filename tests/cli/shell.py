@@ -199,7 +199,7 @@ class Shell:
         with Reader(self.db) as reader:
             found = reader.job(job)
             assert found is not None
-            return Counter(json.loads(line)["id"] for _, line in reader.output_lines(found.id))
+            return Counter(json.loads(line)["id"] for _, line in reader.results.lines(found.id))
 
     def state(self, job: str = "job") -> str | None:
         """Return a job's state as the workspace has it."""

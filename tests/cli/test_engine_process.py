@@ -51,7 +51,8 @@ async def test_the_exit_code_is_the_jobs(shell: Shell, provider: Simulator, serv
     provider.behaviour = Behaviour(keys=("swordfish-4711",))
     shell.job(provider.base_url, name="good", rows=5, keys='"MY_KEY"', output='path = "good.jsonl"')
     shell.job(provider.base_url, name="closed", keys='"NO_KEY"', output="")
-    shell.job(provider.base_url, name="wrong", output="")
+    shell.write("more.jsonl", '{"id": 1, "text": "never asked before"}\n')
+    shell.job(provider.base_url, name="wrong", source="more.jsonl", output="")
     shell.write("half.jsonl", '{"id": 1, "text": "a"}\n{"id": 2}\n')
     shell.job(provider.base_url, name="half", source="half.jsonl", keys='"MY_KEY"', output="")
     assert (await shell.headless("good.toml", env={"MY_KEY": "any"})).code == 0

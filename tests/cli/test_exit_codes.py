@@ -1,14 +1,18 @@
 """How each kind of bad news ends: one clear line on standard error, and the exit code that scripts rely on."""
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from batchtop.engine.simulator import Behaviour, Simulator
 
-from .shell import CHAT, EMBEDDINGS, Ended, Shell, once
+from .shell import CHAT, EMBEDDINGS, PROGRAM, Ended, Shell, once, until
 
 NOWHERE = "http://127.0.0.1:9/v1"
 KEY = "swordfish-4711"
@@ -146,7 +150,7 @@ async def test_without_a_terminal_there_is_no_dashboard(shell: Shell) -> None:
 async def test_failed_items_are_1_and_in_a_file_of_their_own(shell: Shell, provider: Simulator) -> None:
     provider.behaviour = Behaviour(context_tokens=50)
     shell.job(provider.base_url, task=EMBEDDINGS, output='path = "out.jsonl"\nfailures = "failed.jsonl"')
-    rows = [{"id": n, "text": "long " * 500 if n in {3, 40} else f"item {n}"} for n in range(1, 51)]
+    rows = [{"id": n, "text": f"{n} " * 500 if n in {3, 40} else f"item {n}"} for n in range(1, 51)]
     shell.write("in.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     ended = await shell.headless()
     assert (ended.code, ended.out) == (1, "")
@@ -199,6 +203,79 @@ async def test_an_unreachable_server_is_3_soon_and_costs_no_item(shell: Shell, p
     assert (await shell.status())["failed"] == 0
 
 
+async def test_an_output_that_takes_nothing_is_3_and_what_was_paid_is_kept(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(latency_ms=20)
+    shell.job(provider.base_url, rows=300, output='path = "/dev/full"')
+    ended = await shell.headless()
+    assert (ended.code, ended.out) == (3, "")
+    assert "job stopped: the output can't be written: " in ended.err
+    assert "No space left on device" in ended.err
+    shell.job(provider.base_url)
+    assert (await shell.headless()).code == 0
+    assert shell.ids() == shell.stored_ids() == once(300)
+    assert len(provider.arrivals) == 300
+
+
+@pytest.fixture
+def disk(shell: Shell) -> Iterator[Callable[[], None]]:
+    """Mount a small disk at `disk`, and return what makes it larger."""
+    place = shell.folder / "disk"
+    place.mkdir()
+
+    def mounted(options: str) -> bool:
+        words = ["mount", "-t", "tmpfs", "-o", options, "none", str(place)]
+        return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+    if not mounted("size=16k"):
+        pytest.skip("no file system may be mounted here")
+    yield lambda: mounted("remount,size=1m") or pytest.fail("it does not grow")
+    subprocess.run(["umount", str(place)], check=True)
+
+
+async def test_a_full_disk_is_3_and_with_room_again_all_is_there_once(
+    shell: Shell, provider: Simulator, disk: Callable[[], None]
+) -> None:
+    provider.behaviour = Behaviour(latency_ms=20)
+    shell.job(provider.base_url, rows=300, output='path = "disk/out.jsonl"')
+    ended = await shell.headless()
+    assert (ended.code, ended.out) == (3, "")
+    assert "No space left on device" in ended.err
+    assert 0 < (shell.folder / "disk" / "out.jsonl").stat().st_size <= 16_384
+    disk()
+    assert (await shell.headless()).code == 0
+    assert shell.ids("disk/out.jsonl") == once(300)
+    assert len(provider.arrivals) == 300
+
+
+async def test_a_workspace_without_room_is_3_and_goes_on(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(latency_ms=20)
+    shell.job(provider.base_url, rows=300)
+    program = ("bash", "-c", 'ulimit -f 200; exec "$0" "$@"', *PROGRAM)
+    ended = await shell.start("run", "job.toml", "--no-ui", program=program).end()
+    assert (ended.code, ended.out) == (3, "")
+    assert "batchtop.db" in ended.err.splitlines()[-1]
+    assert (await shell.headless()).code == 0
+    assert shell.ids() == shell.stored_ids() == once(300)
+
+
+async def test_standard_output_that_takes_nothing_is_3(shell: Shell, provider: Simulator) -> None:
+    shell.job(provider.base_url, rows=20, output="")
+    assert (await shell.headless()).code == 0
+    full = ("bash", "-c", 'exec "$0" "$@" > /dev/full', *PROGRAM)
+    for words in ("ps", "status job --json", "export job", "run job.toml -o -"):
+        ended = await shell.start(*words.split(), program=full).end()
+        assert ended.code == 3, words
+        assert ended.err.endswith("batchtop: standard output can't be written: No space left on device\n"), words
+
+
+async def test_nobody_to_hear_it_changes_no_exit_code(shell: Shell, provider: Simulator) -> None:
+    shell.job(provider.base_url, rows=20)
+    for where, job, code in (("2> /dev/full", "job", 0), ("2> /dev/full", "gone", 2), ("2>&- >&-", "job", 0)):
+        deaf = ("bash", "-c", f'exec "$0" "$@" {where}', *PROGRAM)
+        assert (await shell.start("run", f"{job}.toml", "--no-ui", program=deaf).end()).code == code, where
+    assert shell.ids() == once(20)
+
+
 # ── 4: keys ──
 
 
@@ -246,3 +323,48 @@ async def test_a_key_is_written_nowhere(shell: Shell, provider: Simulator) -> No
     assert list(shell.files_holding(KEY)) == []
     assert [path.name for path in shell.files_holding("MY_KEY")]  # it would be found
     assert Path("batchtop.db").name in {path.name for path in shell.files_holding("item 7")}
+
+
+# ── 70: a mistake of the program itself ──
+
+BROKEN = """import sys
+from batchtop.cli import look, main
+from batchtop.engine import runner
+def broken(*words):
+    raise KeyError("a mistake")
+look.ps = runner.Runner._run_loop = broken
+sys.exit(main.main())
+"""
+
+
+@pytest.mark.parametrize("words", [["ps"], ["run", "job.toml", "--no-ui"]])
+async def test_a_mistake_of_the_program_is_70_and_one_line(shell: Shell, provider: Simulator, words: list[str]) -> None:
+    shell.job(provider.base_url, rows=20)
+    ended = await shell.start(*words, program=(sys.executable, "-P", "-c", BROKEN)).end()
+    assert (ended.code, ended.out) == (70, "")
+    said = "batchtop: internal error: KeyError: 'a mistake'; the traceback is at the end of batchtop.db.log"
+    assert ended.err.splitlines()[-1] == said
+    log = (shell.folder / "batchtop.db.log").read_text()
+    assert log.startswith("Traceback")
+    assert log.endswith("KeyError: 'a mistake'\n")
+
+
+# ── 130: interrupted ──
+
+
+async def test_a_drain_a_cancel_and_a_reader_who_goes_are_130(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(latency_ms=100)
+    shell.job(provider.base_url, rows=2_000, settings="batch_size = 1\nconcurrency = 2", output="")
+    process = shell.start("run", "job.toml", "--no-ui")
+    for verb in ("drain", "cancel"):
+        await until(lambda: shell.state() == "running")
+        assert (await shell.run(verb, "job")).code == 0
+        assert (await process.end()).code == 130, verb
+        process = shell.start("run", "job.toml", "--no-ui")
+    await until(lambda: shell.state() == "running")
+    process.signal(signal.SIGTERM)
+    assert (await process.end()).code == 130
+    gone = ("bash", "-c", '"$0" "$@" | head -n 1; exit ${PIPESTATUS[0]}', *PROGRAM)
+    ended = await shell.start("run", "job.toml", "--no-ui", "-o", "-", program=gone).end()
+    assert (ended.code, len(ended.out.splitlines())) == (130, 1)
+    assert (await shell.status())["left"] > 0

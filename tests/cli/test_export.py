@@ -1,18 +1,29 @@
-"""`batchtop export` to a file: whole or not at all, and never in the place of what the job needs."""
+"""`batchtop export`: every format says what the workspace holds, whole or not at all, in no place but its own."""
 
+import csv
+import json
 import os
+import resource
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from batchtop.engine.simulator import Simulator
+from batchtop.engine.store.migrations import connect
+from pyarrow import parquet
 
-from .shell import OUT, Shell, once
+from .shell import OUT, PROGRAM, Shell
+from .terminal import Terminal
 
 
 @pytest.fixture
 async def ran(shell: Shell, provider: Simulator) -> Shell:
     """Have a job that has run, and a second way to its folder."""
-    shell.job(provider.base_url, rows=20, output=OUT)
+    shell.job(provider.base_url, rows=20, output=f'{OUT}\nfailures = "failed.jsonl"')
     assert (await shell.headless()).code == 0
     (shell.folder / "link").symlink_to(shell.folder)
     return shell
@@ -37,6 +48,9 @@ REFUSED = {
     "home": "is a folder",
     "/": "is a folder",
     "/dev/null": "no regular file",
+    "failed.jsonl": "belongs to the job",
+    "batchtop.db-wal": "belongs to the job",
+    "batchtop.db.lock": "belongs to the job",
     "gone/copy.jsonl": "cannot be written",
 }
 
@@ -52,8 +66,222 @@ async def test_what_cannot_be_an_export_is_2_and_nothing_changes(ran: Shell, nam
     assert contents(ran.folder) == before
 
 
-async def test_an_export_takes_the_place_of_an_earlier_one(ran: Shell) -> None:
-    for _ in range(2):
-        assert (await ran.run("export", "job", "-o", "copy.jsonl")).code == 0
-        assert ran.ids("copy.jsonl") == once(20)
+FORMATS = ("jsonl", "csv", "parquet")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_an_export_takes_the_place_of_an_earlier_one_of_any_format(ran: Shell, form: str) -> None:
+    for earlier in FORMATS:
+        for each in (earlier, form):
+            assert (await ran.run("export", "job", "-o", "copy", "--format", each)).code == 0
+    expected = {"jsonl": b'{"id":', "csv": b"id,status,output,finish_reason,model\n", "parquet": b"PAR1"}
+    assert (ran.folder / "copy").read_bytes().startswith(expected[form])
     assert not list(ran.folder.glob("*.part"))
+
+
+FOREIGN = {
+    "notes.csv": b"id,status,when\n7,ok,now\n",
+    "bits.parquet": b"PAR1 and then nothing of the kind",
+    "notes.jsonl": b'{"id": 7, "text": "mine"}\n',
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+async def test_what_is_no_export_is_never_replaced(ran: Shell, name: str) -> None:
+    (ran.folder / name).write_bytes(FOREIGN[name])
+    ended = await ran.run("export", "job", "-o", name)
+    assert (ended.code, ended.out) == (2, "")
+    assert "holds something that is no export" in ended.err
+    assert (ran.folder / name).read_bytes() == FOREIGN[name]
+
+
+# ── what stands in a file ──
+
+ODD: list[dict[str, Any]] = [
+    {"id": 7, "text": "a", "n": 1, "deep": {"x": [1, None]}, "flag": True, "score": 1},
+    {"id": "7", "text": 'a, "b"', "n": 2, "mixed": 1, "score": 0.5},
+    {"id": 'ä\n✓,"', "text": "line\r\nline\rline\n", "n": None, "mixed": "1", "flag": False},
+    {"id": "a b", "text": "=1+1", "n": 1 << 60},
+]
+ANSWERS = ["yes", 'said: "yes",\r\nor\rno ✓', "", "null"]
+KEYS = ["7", "7", 'ä\n✓,"', "a b"]
+"""The ids as a table spells them."""
+
+
+def stored(
+    folder: Path, rows: Sequence[dict[str, Any]], outputs: Sequence[object] = (), task: str = "chat", message: str = ""
+) -> None:
+    """Make a workspace with a job whose items ended in this order, the first one on the last line of its input."""
+    spec = {"name": "job", "input": {"path": "in.jsonl"}, "task": {"type": task}, "output": {}}
+    with closing(connect(folder / "batchtop.db")) as db:
+        db.execute(
+            "INSERT INTO jobs (id, name, spec, state, created_at) VALUES (1, 'job', ?, 'finished', 0)",
+            (json.dumps(spec),),
+        )
+        db.execute("BEGIN")
+        for number, row in enumerate(rows):
+            status = "failed" if message else "done"
+            values = (json.dumps(row["id"]), len(rows) - number, number.to_bytes(16), json.dumps(row).encode(), status)
+            item = db.execute(
+                "INSERT INTO items (job, key, line, digest, payload, load, status) VALUES (1, ?, ?, ?, ?, 1, ?)", values
+            ).lastrowid
+            output = None if message else json.dumps(outputs[number]).encode()
+            db.execute(
+                """INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at)
+                VALUES (1, ?, ?, ?, ?, ?, 3, 1, 1)""",
+                (item, number.to_bytes(16), "bad_item" if message else "ok", output, message or None),
+            )
+        db.execute("COMMIT")
+
+
+async def exported(shell: Shell, name: str, *words: str) -> Path:
+    ended = await shell.run("export", "job", "-o", name, *words)
+    assert (ended.code, ended.out) == (0, ""), ended.err
+    return shell.folder / name
+
+
+def records(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+async def test_json_lines_keep_ids_apart_and_have_the_input_beside_the_answer_on_demand(shell: Shell) -> None:
+    stored(shell.folder, ODD, ANSWERS)
+    await exported(shell, "plain.jsonl")
+    expected = [{"id": row["id"], "status": "ok", "output": answer} for row, answer in zip(ODD, ANSWERS, strict=True)]
+    assert shell.lines("plain.jsonl") == expected
+    await exported(shell, "more.jsonl", "--with-input", "--order", "input")
+    assert shell.lines("more.jsonl") == [
+        {**line, "input": row} for line, row in zip(expected[::-1], ODD[::-1], strict=True)
+    ]
+
+
+async def test_csv_says_the_same_to_whoever_reads_it(shell: Shell) -> None:
+    stored(shell.folder, ODD, ANSWERS)
+    path = await exported(shell, "copy.csv", "--with-input")
+    rows = records(path)
+    assert b"\r\n" not in path.read_bytes().splitlines(keepends=True)[0]
+    assert [row["id"] for row in rows] == KEYS
+    assert [row["output"] for row in rows] == ANSWERS
+    assert [row["input.text"] for row in rows] == [row["text"] for row in ODD]
+    assert [row["input.mixed"] for row in rows] == ["", "1", "1", ""]
+    assert (rows[0]["input.deep"], rows[0]["input.flag"], rows[3]["input.n"]) == (
+        '{"x":[1,null]}',
+        "true",
+        f"{1 << 60}",
+    )
+    assert list(rows[0])[:5] == ["id", "status", "output", "finish_reason", "model"]
+
+
+async def test_parquet_has_each_field_in_the_narrowest_type_that_loses_nothing(shell: Shell) -> None:
+    stored(shell.folder, ODD, ANSWERS)
+    found = parquet.read_table(await exported(shell, "copy.parquet", "--with-input", "--order", "input"))
+    types = {field.name: str(field.type) for field in found.schema if field.type != "string"}
+    assert types == {"input.n": "int64", "input.flag": "bool", "input.score": "double"}
+    rows = found.to_pylist()[::-1]
+    assert [row["id"] for row in rows] == KEYS
+    assert [row["output"] for row in rows] == ANSWERS
+    assert [row["finish_reason"] for row in rows] == [None] * 4
+    assert [row["input.n"] for row in rows] == [1, 2, None, 1 << 60]
+    assert [row["input.score"] for row in rows] == [1.0, 0.5, None, None]
+    assert [row["input.mixed"] for row in rows] == [None, "1", '"1"', None]
+    assert rows[0]["input.deep"] == '{"x":[1,null]}'
+
+
+IDS = [
+    ([1, 2, -3], "int64", [1, 2, -3]),
+    ([1, 2.5], "double", [1.0, 2.5]),
+    ([1, "a"], "string", ["1", "a"]),
+    ([(1 << 53) + 1, 2.5], "string", [f"{(1 << 53) + 1}", "2.5"]),
+    ([1 << 63, 1], "string", [f"{1 << 63}", "1"]),
+]
+
+
+@pytest.mark.parametrize(("ids", "kind", "expected"), IDS)
+async def test_vectors_are_lists_of_float32_and_ids_what_all_of_them_are(
+    shell: Shell, ids: list[Any], kind: str, expected: list[Any]
+) -> None:
+    vectors = [[0.25, -1, number] for number in range(len(ids))]
+    stored(shell.folder, [{"id": each} for each in ids], vectors, "embeddings")
+    found = parquet.read_table(await exported(shell, "copy.parquet"))
+    assert (str(found.schema.field("id").type), found.column("id").to_pylist()) == (kind, expected)
+    assert str(found.schema.field("output").type.value_type) == "float"
+    assert found.column("output").to_pylist() == vectors
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_failed_items_in_every_format(shell: Shell, form: str) -> None:
+    stored(shell.folder, ODD, message="too long, or\nso")
+    path = await exported(shell, f"failed.{form}", "--failed")
+    if form == "jsonl":
+        rows = [{**line, **line.pop("error")} for line in shell.lines(path.name)]
+    else:
+        rows = records(path) if form == "csv" else parquet.read_table(path).to_pylist()
+    assert {(row["status"], row["kind"], row["message"], int(row["attempts"])) for row in rows} == {
+        ("failed", "bad_item", "too long, or\nso", 3)
+    }
+    assert len(rows) == len(ODD)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_a_job_without_results_has_an_export_too(shell: Shell, form: str) -> None:
+    stored(shell.folder, [])
+    path = await exported(shell, f"copy.{form}", "--with-input")
+    assert form != "parquet" or parquet.read_table(path).num_rows == 0
+    await exported(shell, f"copy.{form}", "--with-input")
+
+
+async def test_a_row_put_in_the_middle_stands_there_in_the_order_of_the_input(
+    shell: Shell, provider: Simulator
+) -> None:
+    shell.job(provider.base_url, rows=6)
+    assert (await shell.headless()).code == 0
+    lines = (shell.folder / "in.jsonl").read_text().splitlines(keepends=True)
+    shell.write("in.jsonl", "".join([*lines[:3], '{"id": 99, "text": "new"}\n', *lines[3:]]))
+    assert (await shell.headless()).code == 0
+    await exported(shell, "copy.jsonl", "--order", "input")
+    assert [line["id"] for line in shell.lines("copy.jsonl")] == [1, 2, 3, 99, 4, 5, 6]
+
+
+# ── where it can't be written ──
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_full_disk_leaves_no_half_file_and_is_told(shell: Shell, form: str) -> None:
+    texts = [os.urandom(500).hex() for _ in range(400)]
+    stored(shell.folder, [{"id": number} for number in range(400)], texts)
+    limit = 128 << 10  # more than SQLite needs for its index of the log
+    ended = subprocess.run(
+        [*PROGRAM, "export", "job", "-o", f"copy.{form}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=shell.folder,
+        env=shell.environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"batchtop: copy.{form}: cannot be written (File too large)\n"
+    assert not list(shell.folder.glob("copy*"))
+
+
+def test_parquet_goes_to_a_pipe(shell: Shell) -> None:
+    stored(shell.folder, ODD, ANSWERS)
+    words = [*PROGRAM, "export", "job", "--format", "parquet"]
+    piped = subprocess.run(words, capture_output=True, check=True, cwd=shell.folder, env=shell.environment)
+    assert parquet.read_table(BytesIO(piped.stdout)).num_rows == len(ODD)
+
+
+async def test_parquet_says_what_it_needs(shell: Shell) -> None:
+    stored(shell.folder, ODD, ANSWERS)
+    (shell.folder / "none").mkdir()
+    (shell.folder / "none" / "pyarrow.py").write_text("raise ImportError('No module named pyarrow')\n")
+    ended = await shell.run("export", "job", "-o", "copy.parquet", env={"PYTHONPATH": str(shell.folder / "none")})
+    assert (ended.code, "pip install 'batchtop[parquet]'" in ended.err) == (2, True)
+    assert not list(shell.folder.glob("copy*"))
+
+
+async def test_parquet_is_not_poured_over_a_terminal(shell: Shell) -> None:
+    stored(shell.folder, ODD, ANSWERS)
+    with Terminal(shell, "export", "job", "--format", "parquet", columns=200) as terminal:
+        await terminal.shows("name a file with -o")

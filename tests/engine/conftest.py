@@ -1,10 +1,12 @@
-"""A workspace, and a writer that owns it."""
+"""A workspace, a writer that owns it, and engines in processes of their own."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 from batchtop.engine.store.writer import Writer
+
+from .nursery import Nursery
 
 
 @pytest.fixture
@@ -16,3 +18,9 @@ def workspace(tmp_path: Path) -> Path:
 async def writer(workspace: Path) -> AsyncGenerator[Writer]:
     async with Writer(workspace) as opened:
         yield opened
+
+
+@pytest.fixture
+async def nursery() -> AsyncGenerator[Nursery]:
+    async with Nursery() as warm:
+        yield warm

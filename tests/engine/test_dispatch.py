@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 from batchtop.engine.admission import Budget
+from batchtop.engine.batcher import Batcher
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.dispatch import Dispatcher
 from batchtop.engine.errors import StoppedError
@@ -55,6 +56,7 @@ class Job:
         self.budget = Budget(0.0)
         self.lanes = [Lane(f"lane {number}", LoopClock()) for number in range(len(keys))]
         self.loop = Dispatcher(
+            batcher=Batcher(),
             settings=replace(wishes or Settings(batch_size=1, concurrency=1), **wished),
             routes=[Route(lane, build_task(task, key), self.books) for lane, key in zip(self.lanes, keys, strict=True)],
             transport=self.provider,

@@ -11,13 +11,11 @@ from batchtop.engine.errors import JobFileError, PresetError, SettingError
 from batchtop.engine.job import (
     ChatSpec,
     EmbeddingsSpec,
-    Fallback,
     InputSpec,
     JobSpec,
     OutputSpec,
     assemble,
     cost_usd,
-    fingerprint,
 )
 from batchtop.engine.jobfile import load_job
 from batchtop.engine.outcome import Usage
@@ -168,6 +166,7 @@ WRONG = [
     (CHAT_JOB + "price_in = -1", "task.price_in: expected a number >= 0"),
     (CHAT_JOB + 'on_length = "kepp"', "task.on_length: 'kepp' is not understood; did you mean 'keep'?"),
     (CHAT_JOB + 'on_length = "x"', "task.on_length: 'x' is not understood; it can be: keep, retry, fail"),
+    (CHAT_JOB + '[output]\norder = "inputs"', "output.order: 'inputs' is not understood; did you mean 'input'?"),
     (CHAT_JOB + "on_length = 3", "task.on_length: expected a text, found a whole number"),
     (INPUT + EMBED + 'on_length = "fail"', "task.on_length: is for tasks of type 'chat'"),
     (CHAT_JOB + 'tokenizer = ""', "task.tokenizer: must not be empty"),
@@ -348,60 +347,6 @@ class TestAssemble:
             assemble(self.JOB, presets=PRESETS, environment={"BATCHTOP_DELAY": "soon"})
         with pytest.raises(SettingError, match=r"--set: cost = 5 can't be kept without prices: set task.price_in and"):
             assemble(self.JOB, presets=PRESETS, assignments=["cost=5"])
-
-
-class TestFingerprint:
-    TASK = ChatSpec(model="m", prompt="p", parameters={"a": 1, "b": {"c": 2, "d": 3}})
-
-    def of(self, task):
-        return fingerprint(JobSpec(name="j", input=InputSpec(path="/in"), task=task))
-
-    def changed(self, **values):
-        return self.of(msgspec.structs.replace(self.TASK, **values))
-
-    @pytest.mark.parametrize(
-        "values",
-        [
-            {"model": "n"},
-            {"prompt": "q"},
-            {"base_url": "http://h"},
-            {"system": "s"},
-            {"temperature": 0.0},
-            {"max_tokens": 1},
-            {"parameters": {"a": 1, "b": {"c": 2, "d": 4}}},
-            {"on_length": "retry"},
-        ],
-    )
-    def test_what_makes_the_answer_changes_it(self, values):
-        assert self.changed(**values) != self.of(self.TASK)
-
-    @pytest.mark.parametrize(
-        "values",
-        [
-            {"api_key_env": ("X",)},
-            {"price_in": 1.0, "price_out": 2.0},
-            {"parameters": {"b": {"d": 3, "c": 2}, "a": 1}},
-            {"tokenizer": "o200k_base"},
-            {"fallback": (Fallback(model="n"),)},
-            {"on_length": "keep"},
-        ],
-    )
-    def test_what_does_not_make_the_answer_leaves_it(self, values):
-        assert self.changed(**values) == self.of(self.TASK)
-
-    @pytest.mark.parametrize(
-        ("task", "digest"),
-        [
-            (ChatSpec(model="m", prompt="p"), "709d60965bf9bdecfc3a89262b1ea8b9"),
-            (ChatSpec(model="m", prompt="p", parameters={"a": 1}, max_tokens=3), "46593423b1f4b7eb7a48189203c84f3c"),
-            (EmbeddingsSpec(model="m", text="p", dimensions=3), "709bf9d98420316b84f686af6a123214"),
-        ],
-    )
-    def test_what_a_workspace_holds_is_still_known_after_an_upgrade(self, task, digest):
-        assert self.of(task) == digest
-
-    def test_types_differ(self):
-        assert self.of(EmbeddingsSpec(model="m", text="p")) != self.of(ChatSpec(model="m", prompt="p"))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from batchtop.engine.admission import Budget
+from batchtop.engine.batcher import Batcher
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.dispatch import Dispatcher
 from batchtop.engine.item import Item
@@ -36,6 +37,7 @@ class Job:
         self.books = MemoryBooks()
         self.lane = Lane("lane", LoopClock())
         self.loop = Dispatcher(
+            batcher=Batcher(),
             settings=Settings(batch_size=1, concurrency=concurrency, max_attempts=5),
             routes=[Route(self.lane, build_task(chat(prompt="{text}"), ""), self.books)],
             transport=provider,

@@ -10,8 +10,10 @@ import pytest
 from batchtop.engine.errors import InputError
 from batchtop.engine.loading import load
 from batchtop.engine.outcome import RETRIED_BY_RERUN, Outcome
+from batchtop.engine.redo import PASSING
 from batchtop.engine.store import items
-from batchtop.engine.store.items import CHUNK_ROWS, Loaded, Pages
+from batchtop.engine.store.items import Pages
+from batchtop.engine.store.loads import CHUNK_ROWS, Loaded
 from batchtop.engine.store.reader import Reader
 from batchtop.engine.store.writer import Writer
 
@@ -46,7 +48,7 @@ class Desk:
     def held(self) -> list[int]:
         """The ids that the output holds by right."""
         with Reader(self.writer.path) as reader:
-            return [json.loads(line)["id"] for _, line in reader.output_lines(self.job)]
+            return [json.loads(line)["id"] for _, line in reader.results.lines(self.job)]
 
     @property
     def stale(self) -> bool:
@@ -70,11 +72,11 @@ def row(number: int, text: str = "the same") -> dict[str, object]:
 
 
 async def test_a_load_brings_every_row_and_a_second_one_brings_nothing(desk: Desk):
-    assert await desk.load(*numbered(CHUNK_ROWS + 5)) == Loaded(CHUNK_ROWS + 5, CHUNK_ROWS + 5)
+    assert await desk.load(*numbered(CHUNK_ROWS + 5)) == Loaded(CHUNK_ROWS + 5, CHUNK_ROWS + 5, new=CHUNK_ROWS + 5)
     assert await desk.load() is None
     assert rows_of(desk.writer.path, TOTALS) == [(CHUNK_ROWS + 5, 0, 0)]
     async with Pages(desk.writer.path, desk.job) as pages:
-        loaded = [item for _ in range(3) for item in await pages.next(1000)]
+        loaded = [found.item for _ in range(6) for found in await pages.next(1000)]
         assert await pages.next(1000) == []
     assert [item.fields for item in loaded] == numbered(CHUNK_ROWS + 5)
     assert [item.key for item in loaded[:2]] == ["0", "1"]
@@ -83,7 +85,7 @@ async def test_a_load_brings_every_row_and_a_second_one_brings_nothing(desk: Des
 async def test_changed_rows_are_done_again_alone(desk: Desk):
     await desk.load(*(row(number) for number in range(1, 7)))
     await desk.finish(k1=Outcome.OK, k2=Outcome.OK, k3=Outcome.BAD_ITEM, k4=Outcome.BAD_ITEM, k5=Outcome.OK)
-    assert await desk.load(row(1), row(2, "new"), row(3), row(4, "new"), row(6), row(7)) == Loaded(6, 4, 2, 1)
+    assert await desk.load(row(1), row(2, "new"), row(3), row(4, "new"), row(6), row(7)) == Loaded(6, 4, 2, 1, 1)
     assert desk.statuses() == {
         "1": "done",
         "2": "pending",
@@ -103,7 +105,7 @@ async def test_a_row_that_was_away_is_done_when_it_is_back_and_tried_again_when_
     await desk.finish(k1=Outcome.OK, k2=Outcome.OK, k3=Outcome.BAD_ITEM)
     assert await desk.load(row(1)) == Loaded(1, 0, 0, 3)
     assert desk.held() == [1]
-    assert await desk.load(row(1), row(2), row(3), row(4)) == Loaded(4, 2)
+    assert await desk.load(row(1), row(2), row(3), row(4)) == Loaded(4, 2, new=3)
     assert desk.statuses() == {"1": "done", "2": "done", "3": "pending", "4": "pending"}
     assert desk.held() == [1, 2]
     assert rows_of(desk.writer.path, TOTALS) == [(4, 2, 0)]
@@ -122,7 +124,7 @@ async def test_what_was_answered_before_is_not_asked_again_when_it_is_as_it_was(
     assert await desk.load() == Loaded(3, 1, 2)
     assert desk.held() == [1, 2]
     await desk.finish(k3=Outcome.OVERLOADED)
-    assert await desk.writer.run(lambda db: items.retry_transient(db, desk.job)) == 1
+    assert await desk.writer.run(lambda db: items.redo(db, desk.job, PASSING, 0.0)) == [3]
     desk.spec = second
     assert await desk.load() == Loaded(3, 1, 2), "the answer of row 3 outlived its failure under the other prompt"
     assert desk.held() == [1, 3]
@@ -172,7 +174,7 @@ async def test_an_id_used_twice_is_told_with_both_lines(desk: Desk, between: int
     rows = [row(number) for number in range(between + 2)]
     with pytest.raises(InputError, match=rf"line {between + 3}: the id 1 was used before, on line 2; ids have to"):
         await desk.load(*rows, row(1))
-    assert await desk.load(*rows) == Loaded(between + 2, between + 2), "mended, it loads"
+    assert await desk.load(*rows) == Loaded(between + 2, between + 2, new=between + 2), "mended, it loads"
 
 
 async def test_a_load_that_was_broken_off_counts_for_nothing(desk: Desk, tmp_path: Path):
@@ -201,8 +203,8 @@ async def test_what_failed_for_a_passing_cause_is_tried_again(desk: Desk):
     await desk.load(*(row(number) for number in range(len(Outcome) + 1)))
     ends = list(Outcome)
     await desk.finish(**{f"k{number}": outcome for number, outcome in enumerate(ends)})
-    retried = await desk.writer.run(lambda db: items.retry_transient(db, desk.job))
-    assert retried == len(RETRIED_BY_RERUN)
+    retried = await desk.writer.run(lambda db: items.redo(db, desk.job, PASSING, 0.0))
+    assert len(retried) == len(RETRIED_BY_RERUN)
     pending = {str(number) for number, outcome in enumerate(ends) if outcome in RETRIED_BY_RERUN} | {str(len(ends))}
     assert {key for key, status in desk.statuses().items() if status == "pending"} == pending
     assert rows_of(desk.writer.path, TOTALS) == [(len(ends) + 1, 1, len(ends) - 1 - len(RETRIED_BY_RERUN))]
@@ -218,7 +220,7 @@ async def test_pages_hold_what_is_pending_of_their_job_alone(desk: Desk, tmp_pat
         first = await pages.next(2)
         await desk.finish(k4=Outcome.OK)
         rest = await pages.next(2)
-        assert [item.key for item in first + rest] == ["1", "2", "5"]
+        assert [found.item.key for found in first + rest] == ["1", "2", "5"]
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             await pages._db.execute("DELETE FROM items")
 

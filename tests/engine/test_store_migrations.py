@@ -7,12 +7,16 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from batchtop.engine.errors import WorkspaceError
 from batchtop.engine.histogram import Histogram
+from batchtop.engine.identity import identify
 from batchtop.engine.store import migrations
 from batchtop.engine.store.migrations import STEPS, connect
 from batchtop.engine.store.reader import Reader
+
+from .workshop import job_of, rows_of
 
 MANY_AT_ONCE = """
 import sys
@@ -34,19 +38,25 @@ def test_a_new_file_has_the_tables_and_an_old_one_is_left_alone(workspace: Path)
     with closing(connect(workspace)) as db:
         db.execute("INSERT INTO commands (job, verb, args, who, at) VALUES ('a', 'pause', '{}', 'me', 0)")
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    with closing(connect(workspace)) as db:
-        assert db.execute("SELECT count(*) FROM commands").fetchone() == (1,)
+    with closing(sqlite3.connect(workspace)) as watching:
+        before = watching.execute("PRAGMA data_version").fetchone()
+        with closing(connect(workspace)) as db:
+            assert db.execute("SELECT count(*) FROM commands").fetchone() == (1,)
+            assert db.execute("PRAGMA auto_vacuum").fetchone() == (2,), "incremental"
+        assert watching.execute("PRAGMA data_version").fetchone() == before, "opening it writes nothing"
     assert version(workspace) == len(STEPS)
 
 
 def test_a_workspace_of_the_first_version_moves_forward_with_all_it_holds(workspace: Path):
+    old = job_of(Path("/in"), name="old")
     with closing(sqlite3.connect(workspace, isolation_level=None)) as db:
         STEPS[0](db)
         db.execute("PRAGMA user_version = 1")
         db.execute(
-            "INSERT INTO jobs (id, name, spec, state, done, created_at) VALUES (1, 'old', '{}', 'drained', 1, 0)"
+            "INSERT INTO jobs (id, name, spec, state, done, created_at) VALUES (1, 'old', ?, 'drained', 1, 0)",
+            (msgspec.json.encode(old).decode(),),
         )
-        db.execute("INSERT INTO items VALUES (1, 1, '7', 1, x'00', x'7b7d', 1, 'done')")
+        db.execute("INSERT INTO items VALUES (1, 1, '7', 1, x'00', ?, 1, 'done')", (b'{"text": "a"}',))
         db.execute("INSERT INTO results VALUES (1, 1, 1, x'00', 'ok', x'2279657322', NULL, 1, 10.0, 0.0)")
         sample = (1, 5.0, 1.0, 1, 0, 1, "{}", Histogram().encode(), 0, 4, 10, 5, 0.0, 0, 50.0, 0.1)
         db.execute(f"INSERT INTO samples VALUES ({', '.join('?' * len(sample))})", sample)
@@ -58,7 +68,8 @@ def test_a_workspace_of_the_first_version_moves_forward_with_all_it_holds(worksp
         assert snapshot is not None
         assert (snapshot.job.done, snapshot.job.cut, snapshot.job.spent) == (1, 0, {})
         assert [sample.spent for sample in snapshot.samples] == [{}]
-        assert dict(reader.output_lines(1)) == {1: b'{"id":7,"status":"ok","output":"yes"}\n'}
+        assert dict(reader.results.lines(1)) == {1: b'{"id":7,"status":"ok","output":"yes"}\n'}
+    assert rows_of(workspace, "SELECT digest FROM results") == [(identify(old)("7", {"text": "a"}),)]
 
 
 def test_processes_that_make_the_same_file_at_once_all_get_it(tmp_path: Path):

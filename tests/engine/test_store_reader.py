@@ -75,6 +75,7 @@ async def test_a_snapshot_holds_only_the_latest(writer: Writer, workspace: Path)
     await writer.flush()
     with Reader(workspace) as reader:
         shot = reader.snapshot("job", window_s=10)
+        assert [change.old for change in reader.changes(job)] == list(range(CHANGES_SHOWN + 5))
     assert shot is not None
     assert [event.message for event in shot.events] == [str(5 + number) for number in range(EVENTS_SHOWN)]
     assert [change.old for change in shot.changes] == [5 + number for number in range(CHANGES_SHOWN)]
@@ -129,11 +130,11 @@ async def test_lines_of_the_output_and_of_the_failures(writer: Writer, workspace
     finish(writer, job, settled(1), settled(2, Outcome.TIMEOUT, attempts=5), *map(settled, range(3, 1503)))
     await writer.flush()
     with Reader(workspace) as reader:
-        lines = dict(reader.output_lines(job))
+        lines = dict(reader.results.lines(job))
         assert lines[1] == '{"id":"ä","status":"ok","output":"yes"}\n'.encode()
         assert sorted(lines) == [1, *range(3, 1503)], "more than one page"
-        assert list(dict(reader.output_lines(job, after=1500))) == [1501, 1502]
-        assert list(reader.output_lines(job, failed=True)) == [
+        assert list(dict(reader.results.lines(job, after=1500))) == [1501, 1502]
+        assert list(reader.results.lines(job, failed=True)) == [
             (
                 2,
                 b'{"id":7,"status":"failed","error":{"kind":"timeout","message":"it was timeout"},"attempts":5}\n',

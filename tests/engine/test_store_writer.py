@@ -1,6 +1,7 @@
 """The one writer: groups, totals beside their results, and what happens when the database can't be written."""
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from batchtop.engine.outcome import Outcome, Usage
 from batchtop.engine.settle import Settled
 from batchtop.engine.store.writer import GROUP_ROWS, Writer
 
+from .other_program import locked
 from .workshop import finish, job_of, registered, rows_of, settled, until
 
 RESULTS = "SELECT item, outcome, output, message, attempts FROM results ORDER BY seq"
@@ -225,3 +227,58 @@ async def test_a_failure_met_by_somebody_elses_work_is_known_to_all(writer: Writ
     with pytest.raises(WorkspaceError, match="UNIQUE"):
         await writer.run(lambda db: None)
     assert writer.failure
+
+
+@pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
+async def test_a_commit_waits_for_another_program_and_the_loop_does_not(
+    writer: Writer, workspace: Path, job: int, how: str
+):
+    with locked(workspace, how) as release:
+        finish(writer, job, *map(settled, range(1, 8)))
+        committed = asyncio.create_task(writer.flush())
+        begun = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() < begun + 1.5:  # longer than one try
+            before = asyncio.get_running_loop().time()
+            await asyncio.sleep(0.01)
+            assert asyncio.get_running_loop().time() - before < 0.5
+        assert writer.backlog == 7
+        assert not committed.done()
+        release()
+        await committed
+    assert writer.failure is None
+    assert rows_of(workspace, "SELECT done FROM jobs") == [(7,)]
+
+
+async def test_a_lock_that_is_held_too_long_is_named(workspace: Path):
+    async with Writer(workspace, patience_s=0.2) as writer:
+        job = await with_items(writer, workspace)
+        with locked(workspace) as release:
+            finish(writer, job, settled(1))
+            await until(lambda: writer.failure)
+            told = "another program has had it locked for 0 s; end its transaction and run the job again"
+            assert f"{workspace}: {told}, nothing committed before is lost" in str(writer.failure)
+            release()
+
+
+async def test_commits_that_must_reach_the_disk_do_so_from_then_on(writer: Writer, workspace: Path, job: int):
+    def synchronous(db: sqlite3.Connection) -> int:
+        return db.execute("PRAGMA synchronous").fetchone()[0]
+
+    finish(writer, job, settled(1))
+    assert await writer.run(synchronous) == 1
+    await asyncio.gather(writer.run(synchronous), writer.durable())
+    finish(writer, job, settled(2))
+    assert await writer.run(synchronous) == 2
+
+
+def test_a_workspace_without_a_log_has_nothing_to_bring_to_the_disk(tmp_path: Path):
+    Writer(tmp_path / "none.db").to_disk()
+
+
+async def test_what_is_committed_can_be_brought_to_the_disk(
+    writer: Writer, workspace: Path, job: int, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    await asyncio.to_thread(writer.to_disk)
+    assert synced == [os.stat(f"{workspace}-wal").st_ino]  # noqa: PTH116 (nothing waits in a test)

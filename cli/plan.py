@@ -1,0 +1,91 @@
+"""`batchtop plan`: what a run would do and cost, before any is spent; it writes nothing, and needs no key."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+from ..engine.errors import InputError
+from ..engine.job import JobSpec
+from ..engine.loading import Progress
+from ..engine.survey import survey
+from ..engine.tasks import build_task
+from .opened import opened
+from .plan_text import plan_text
+from .planned import facts, planned
+from .preflight import check_output, first_item
+from .run import job_of
+
+_PLAIN_WIDTH: Final = 80
+_MOST_WIDTH: Final = 100
+_PATIENCE_S: Final = 1.0
+_TELL_S: Final = 0.2
+
+
+def plan(options: Namespace) -> int:
+    """Show what a run would do."""
+    spec = job_of(options)
+    _check(spec)
+    exists = options.db.exists()
+    if exists:
+        with opened(options.db):
+            pass  # what is wrong with the file is said here
+    meter = _Meter(Path(spec.input.path))
+    found = survey(options.db, spec, wishes=_wishes(options, spec), fresh=options.fresh, tell=meter.tell)
+    meter.clear()
+    told = planned(spec, found, _keys(spec), workspace=options.db if exists else None, fresh=options.fresh)
+    print(json.dumps(facts(told)) if options.json else plan_text(told, _width()))
+    return 0
+
+
+def _check(spec: JobSpec) -> None:
+    """Raise what a run would refuse to begin with, but for a missing key."""
+    check_output(spec)
+    for _, answer in build_task(spec.task, None).plan([first_item(spec)]).unfit:
+        raise InputError(f"{spec.input.path}, the first item: {answer.message}")
+
+
+def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
+    """Return the settings asked for on this command line: they win over live changes of an earlier run."""
+    asked = ("--set", "preset ") if options.preset else ("--set",)
+    return {key for layer in spec.layers if layer.origin.startswith(asked) for key in layer.values}
+
+
+def _keys(spec: JobSpec) -> Sequence[str]:
+    """Return the variables of the keys that a run would have, all that are named where none is set here."""
+    names = spec.task.api_key_env
+    keys = {value: name for name in reversed(names) if (value := os.environ.get(name, "").strip())}
+    return tuple(keys.values()) or names
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _PLAIN_WIDTH
+
+
+class _Meter:
+    """Says on a terminal how far a long reading has come."""
+
+    def __init__(self, path: Path) -> None:
+        self._bytes = max(1, path.stat().st_size)
+        self._next_s = time.monotonic() + _PATIENCE_S
+        self._shown = False
+
+    def tell(self, progress: Progress) -> None:
+        """Say it, now and then."""
+        now = time.monotonic()
+        if now >= self._next_s and sys.stderr.isatty():
+            self._next_s, self._shown = now + _TELL_S, True
+            self._say(f"\r{progress.rows:,} rows read, {min(1.0, progress.bytes / self._bytes):.0%} of the file")
+
+    def clear(self) -> None:
+        """Leave no trace of it."""
+        if self._shown:
+            self._say("\r\x1b[K")
+
+    def _say(self, text: str) -> None:
+        print(text, end="", file=sys.stderr, flush=True)

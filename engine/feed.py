@@ -1,0 +1,152 @@
+"""Brings pending items from the workspace to the batcher, page by page, each question once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from .batcher import Batcher
+from .books import Books
+from .clock import Clock
+from .item import Item
+from .outcome import Outcome, Usage
+from .settings import Settings
+from .settle import Settled
+from .store import items
+from .store.items import Found, Known, Pages
+from .store.writer import Writer
+from .twins import Twins
+
+LEAST_PAGE: Final = 100
+MOST_PAGE: Final = 2_000
+LOOK_S: Final = 0.02
+
+
+class Feed:
+    """What is answered already goes to the books, what others ask too waits for them, and the rest goes to the batcher.
+
+    It stands as the ledger between the loop and the books, so that it hears of every answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        writer: Writer,
+        job: int,
+        books: Books,
+        batcher: Batcher,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._writer = writer
+        self._job = job
+        self._books = books
+        self._batcher = batcher
+        self._clock = clock
+        self._wake = wake
+        self._twins = Twins()
+        self._hungry = asyncio.Event()
+        self._more = asyncio.Event()
+        self._again: set[int] = set()
+
+    # ── what the loop tells ──
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be stored, or nothing can be any more, that no more should be sent."""
+        return self._books.full or self._writer.failure is not None
+
+    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
+        """Take note of one request that ended."""
+        self._books.request(outcome, usage, cost, latency_ms)
+
+    def settled(self, settled: Settled) -> None:
+        """Store an item that is done or failed, and all that asked the same."""
+        self._books.settled(settled)
+        answered, following = self._twins.answered(settled)
+        for each in answered:
+            self._books.known(each)
+        if following:
+            self._batcher.again(following, self._clock.now())
+
+    # ── the items ──
+
+    def want(self, settings: Settings) -> None:
+        """Read on where fewer items wait than the next batches take."""
+        if self._batcher.fresh < page_size(settings):
+            self._hungry.set()
+
+    def again(self, rows: Sequence[int]) -> None:
+        """Bring these items too, which had failed and are pending again."""
+        self._again.update(rows)
+        self._batcher.reopen()
+        self._hungry.set()
+        self._more.set()
+
+    async def run(self, pages: Pages, settings: Callable[[], Settings]) -> None:
+        """Bring all that is pending, and what is made pending again later, until cancelled."""
+        while True:
+            if page := await self._page(pages, page_size(settings())):
+                page = await self._leased(pages, page)
+                self._again.difference_update(found.item.row for found in page)  # made pending just before the read
+                await self._hand_on(page)
+                self._wake()
+                self._hungry.clear()
+                self.want(settings())
+                await self._hungry.wait()
+            elif self._twins.left:
+                await self._all_answered()
+                self._twins.left = False
+                pages.rewind()
+            elif not self._again:
+                self._more.clear()
+                self._batcher.close()
+                self._wake()
+                await self._more.wait()
+
+    async def _page(self, pages: Pages, size: int) -> list[Found]:
+        """Return the next items: first those pending again that were passed by; the others are still to come anyway."""
+        passed = sorted(row for row in self._again if row <= pages.after)
+        self._again = set(passed[size:])
+        found = await pages.these(passed[:size]) if passed else []
+        return found or await pages.next(size)
+
+    async def _leased(self, pages: Pages, page: Sequence[Found]) -> list[Found]:
+        """Commit that these items may be sent from now on, and return them with what was answered since they were read.
+
+        That commit is also the last one a reader has to wait for to see what was answered before it.
+        """
+        lately, self._twins.lately = self._twins.lately, set()
+        await self._writer.run(lambda db: items.lease(db, self._job, page[-1].item.row))
+        lately |= self._twins.lately
+        found = {each.item.row: each for each in page}
+        while late := [row for row, each in found.items() if not each.known and each.item.digest in lately]:
+            lately = self._twins.lately = set()  # fills while the answers so far are committed and read
+            await self._writer.flush()
+            found |= {each.item.row: each for each in await pages.these(late)}
+        return list(found.values())
+
+    async def _hand_on(self, page: Sequence[Found]) -> None:
+        new: list[Item] = []
+        for item, known in ((found.item, found.known) for found in page):
+            if known:
+                self._books.known(_settled(item, known, self._clock.wall()))
+            elif self._twins.first(item):
+                new.append(item)
+        self._batcher.add(new, self._clock.now())
+        while self.full:
+            await self._clock.sleep(LOOK_S)
+
+    async def _all_answered(self) -> None:
+        """Wait until nothing is in hand: an item that is read then is no item that is being sent."""
+        while self._twins:
+            await self._clock.sleep(LOOK_S)
+        await self._writer.flush()
+
+
+def page_size(settings: Settings) -> int:
+    """Return how many items are read at a time: what is read may have been sent, should the engine die."""
+    return min(max(LEAST_PAGE, 2 * settings.batch_size * settings.concurrency), MOST_PAGE)
+
+
+def _settled(item: Item, known: Known, at: float) -> Settled:
+    return Settled(item, known.answer, 0, 0.0, at, known.model, cached=True)

@@ -1,0 +1,146 @@
+"""An input comes into the workspace in bulk, and is compared with what an earlier load saw."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from ..errors import InputError
+from ..source.row import Row
+from .tables import create_key_index
+
+CHUNK_ROWS: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the input holds after a load, and how it differs from the load before."""
+
+    total: int
+    pending: int
+    changed: int = 0
+    """Items done or failed before whose content, or what makes their answer, is another now."""
+    removed: int = 0
+    """Items that are in the input no longer."""
+    new: int = 0
+    """Items that were not in the input before."""
+
+
+def stamp(db: sqlite3.Connection, job: int) -> str:
+    """Return the stamp of the input that was loaded last, empty when none was."""
+    return str(db.execute("SELECT stamp FROM jobs WHERE id = ?", (job,)).fetchone()[0])
+
+
+def begin_load(db: sqlite3.Connection, job: int) -> int:
+    """Count a load begun and return its number; the stamp is gone until `finish_load` writes the new one.
+
+    What a first load left that never came to its end is removed: nothing of it was ever sent.
+    """
+    if not _has_keys(db, job):
+        db.execute("DELETE FROM items WHERE job = ? AND status = 'pending'", (job,))
+    return int(
+        db.execute("UPDATE jobs SET load = load + 1, stamp = '' WHERE id = ? RETURNING load", (job,)).fetchone()[0]
+    )
+
+
+def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row]) -> int:
+    """Store the next rows of the input and return how many they were, 0 at its end.
+
+    An unchanged row stays as it is; one that changed, or is back, is settled by `finish_load`. Raises InputError at a
+    second row of the same id, in a first load at its end.
+    """
+    chunk = [(job, row.key, row.line, row.digest, row.payload, load) for row in islice(rows, CHUNK_ROWS)]
+    insert = "INSERT INTO items (job, key, line, digest, payload, load) VALUES (?, ?, ?, ?, ?, ?)"
+    if not _has_keys(db, job):
+        db.executemany(insert, chunk)
+        return len(chunk)
+    before = db.total_changes
+    db.executemany(
+        f"""{insert} ON CONFLICT (key) WHERE job = {job} DO UPDATE
+        SET line = excluded.line, load = excluded.load, payload = excluded.payload,
+        digest = excluded.digest, status = CASE WHEN status = 'removed' THEN 'pending'
+        WHEN digest <> excluded.digest AND status IN ('done', 'failed') THEN 'changed' ELSE status END
+        WHERE load < excluded.load""",
+        chunk,
+    )
+    if db.total_changes - before < len(chunk):
+        raise _twice(db, job, [(key, line) for _, key, line, *_ in chunk])
+    return len(chunk)
+
+
+def tell_progress(db: sqlite3.Connection, job: int, rows: int, share: float) -> None:
+    """Write how far a load has come: rows, and the share of the file that is read."""
+    told = f"{rows:,} rows read, {share:.0%} of the file"
+    db.execute("UPDATE jobs SET reason = ? WHERE id = ? AND state = 'loading'", (told, job))
+
+
+def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> Loaded:
+    """Settle what a load means for the results of earlier ones, and keep its stamp.
+
+    Raises InputError when two rows of a first load have the same id.
+    """
+    first = not _has_keys(db, job)
+    if first:
+        _make_keys(db, job)
+    changed, removed, answered = (0, 0, 0) if first else _compare(db, job, load)
+    counts = dict(db.execute("SELECT status, count(*) FROM items WHERE job = ? GROUP BY status", (job,)).fetchall())
+    total = sum(counts.values()) - counts.get("removed", 0)
+    (before,) = db.execute("SELECT total FROM jobs WHERE id = ?", (job,)).fetchone()
+    cut, cached = _marked(db, job)
+    db.execute(
+        """UPDATE jobs SET stamp = ?1, total = ?2, done = ?3, failed = ?4, cut = ?5, cached = ?6,
+        output_stale = output_stale OR ?7 OR done <> ?3 WHERE id = ?8""",
+        (new_stamp, total, counts.get("done", 0), counts.get("failed", 0), cut, cached, answered > 0, job),
+    )
+    return Loaded(total, counts.get("pending", 0), changed, removed, new=total - before + removed)
+
+
+def _has_keys(db: sqlite3.Connection, job: int) -> bool:
+    """Tell whether a load of this job ever came to its end: its index of ids is made then."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?"
+    return db.execute(query, (f"items_of_{job}",)).fetchone() is not None
+
+
+def _make_keys(db: sqlite3.Connection, job: int) -> None:
+    try:
+        create_key_index(db, job)
+    except sqlite3.IntegrityError:
+        query = "SELECT key, max(line) FROM items WHERE job = ? GROUP BY key HAVING count(*) > 1 LIMIT 1"
+        raise _twice(db, job, db.execute(query, (job,)).fetchall()) from None
+
+
+def _twice(db: sqlite3.Connection, job: int, rows: list[tuple[str, int]]) -> InputError:
+    (path,) = db.execute("SELECT spec ->> '$.input.path' FROM jobs WHERE id = ?", (job,)).fetchone()
+    for key, line in rows:
+        (first,) = db.execute("SELECT min(line) FROM items WHERE job = ? AND key = ?", (job, key)).fetchone()
+        if first != line:
+            return InputError(f"{path}, line {line}: the id {key} was used before, on line {first}; ids have to differ")
+    return InputError(f"{path}: two rows have the same id; ids have to differ")
+
+
+def _marked(db: sqlite3.Connection, job: int) -> tuple[int, int]:
+    """Return how many answers that count were cut short by the token limit, and how many are copies."""
+    query = """SELECT total(finish_reason = 'length' AND status = 'done'), total(cached)
+        FROM results JOIN items ON row = item AND items.digest = results.digest
+        WHERE results.job = ? AND status IN ('done', 'failed')"""
+    cut, cached = db.execute(query, (job,)).fetchone()
+    return int(cut), int(cached)
+
+
+def _compare(db: sqlite3.Connection, job: int, load: int) -> tuple[int, int, int]:
+    """Return how many items changed, how many went, and how many of those to do were answered by an earlier run."""
+    gone = "UPDATE items SET status = 'removed' WHERE job = ? AND load < ? AND status <> 'removed'"
+    removed = db.execute(gone, (job, load)).rowcount
+    changed = db.execute("UPDATE items SET status = 'pending' WHERE job = ? AND status = 'changed'", (job,)).rowcount
+    db.execute(
+        """DELETE FROM results WHERE job = ? AND outcome <> 'ok'
+        AND (SELECT status FROM items WHERE row = item) IN ('pending', 'removed')""",
+        (job,),
+    )
+    answered = db.execute(
+        """UPDATE items SET status = 'done' WHERE job = ? AND status = 'pending'
+        AND EXISTS (SELECT 1 FROM results WHERE item = row AND results.digest = items.digest AND outcome = 'ok')""",
+        (job,),
+    ).rowcount
+    return changed, removed, answered

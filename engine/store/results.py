@@ -1,0 +1,198 @@
+"""The results that count: what output files, exports and the view of failures are made of."""
+
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+Order: TypeAlias = Literal["completed", "input"]
+
+PAGE_ROWS: Final = 1_000
+
+# Results lead and items follow by row: an answer counts where it is to the item as it is now, which has ended with it.
+_JOINED: Final = "FROM results CROSS JOIN items ON items.row = item AND items.digest = results.digest"
+_STANDS: Final = {
+    False: "outcome = 'ok' AND status = 'done'",
+    True: "outcome <> 'ok' AND status = 'failed'",
+}
+_COLUMNS: Final = (
+    "seq, items.key, outcome, coalesce(output, x''), coalesce(message, ''), attempts, finish_reason, model"
+)
+
+
+class Result(NamedTuple):
+    """How an item ended, good or bad."""
+
+    seq: int
+    """Its number in the order of the commits."""
+    key: str
+    """The item's id as JSON text."""
+    outcome: str
+    output: bytes
+    """JSON text, empty for a failure."""
+    message: str
+    attempts: int
+    finish_reason: str
+    model: str
+    payload: bytes
+    """The item's fields as a JSON object, empty where they were not asked for."""
+
+    def line(self) -> bytes:
+        """Return its line of the output or the failures file, with the item's fields where they were asked for."""
+        if self.outcome == "ok":
+            line = output_line(self.key, self.output, self.finish_reason, self.model)
+        else:
+            line = failure_line(self.key, self.outcome, self.message, self.attempts)
+        return b'%b,"input":%b}\n' % (line[:-2], self.payload) if self.payload else line
+
+
+class Failures(NamedTuple):
+    """The items that failed with the very same message."""
+
+    kind: str
+    message: str
+    items: int
+    attempts: int
+    """Tries of all of them together."""
+    seq: int
+    """The number of one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which results of a job are wanted, and in which order."""
+
+    job: int
+    failed: bool = False
+    order: Order = "completed"
+    with_input: bool = False
+
+
+class Results:
+    """Reads results, page by page, so that neither memory nor the log of the database grows with their number."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    @contextmanager
+    def one_moment(self) -> Generator[None]:
+        """Have all reads in here see the workspace as it is now; a running engine's log grows meanwhile."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("COMMIT")
+
+    def lines(self, job: int, *, after: int = 0, failed: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Yield each result behind number `after` with its line of the output (or of the failures) file.
+
+        Answers to what is no longer in the input, or was asked otherwise, are left out.
+        """
+        for page in self._completed(Selection(job, failed), after):
+            for result in page:
+                yield result.seq, result.line()
+
+    def pages(self, wanted: Selection) -> Iterator[list[Result]]:
+        """Yield the results of a selection in its order."""
+        return self._by_input(wanted) if wanted.order == "input" else self._completed(wanted)
+
+    def _completed(self, wanted: Selection, after: int = 0) -> Iterator[list[Result]]:
+        query = f"""SELECT {_columns(wanted)} {_JOINED} WHERE results.job = ? AND seq > ? AND {_STANDS[wanted.failed]}
+            ORDER BY seq LIMIT {PAGE_ROWS}"""
+        last = after
+        while rows := self._db.execute(query, (wanted.job, last)).fetchall():
+            yield list(map(Result._make, rows))
+            last = rows[-1][0]
+
+    def _by_input(self, wanted: Selection) -> Iterator[list[Result]]:
+        """Have SQLite sort the numbers alone, on disk where they are many, and read what belongs to them by pages."""
+        numbers = self._db.execute(
+            f"SELECT seq {_JOINED} WHERE results.job = ? AND {_STANDS[wanted.failed]} ORDER BY line, items.row",
+            (wanted.job,),
+        )
+        query = f"""SELECT {_columns(wanted)} FROM json_each(?) AS number CROSS JOIN results ON seq = number.value
+            CROSS JOIN items ON items.row = item ORDER BY number.key"""
+        while some := numbers.fetchmany(PAGE_ROWS):
+            rows = self._db.execute(query, (msgspec.json.encode([seq for (seq,) in some]).decode(),))
+            yield list(map(Result._make, rows))
+
+    def items(self, wanted: Selection) -> Iterator[tuple[str, bytes]]:
+        """Yield the id of each item of a selection as JSON text, and its fields as a JSON object, in no order."""
+        query = f"""SELECT seq, key, {_payload(wanted)} {_JOINED}
+            WHERE results.job = ? AND seq > ? AND {_STANDS[wanted.failed]} ORDER BY seq LIMIT {PAGE_ROWS}"""
+        last = 0
+        while rows := self._db.execute(query, (wanted.job, last)).fetchall():
+            yield from ((key, payload) for _, key, payload in rows)
+            last = rows[-1][0]
+
+    def failures(self, job: int, kind: str | None = None) -> Iterator[Failures]:
+        """Yield the failures of a job, grouped by kind and message, in the order of both."""
+        rows = self._db.execute(
+            f"""SELECT outcome, message, count(*), sum(attempts), min(seq) {_JOINED}
+            WHERE results.job = ? AND {_STANDS[True]} AND outcome = coalesce(?, outcome) GROUP BY outcome, message""",
+            (job, kind),
+        )
+        return map(Failures._make, rows)
+
+    def key(self, seq: int) -> str:
+        """Return the id of a result's item as JSON text."""
+        query = "SELECT key FROM results JOIN items ON items.row = item WHERE seq = ?"
+        return str(self._db.execute(query, (seq,)).fetchone()[0])
+
+    def line_ever(self, job: int, *, up_to: int | None = None) -> bytes:
+        """Return the line of the first good result that there ever was, or of the last up to a number; maybe none.
+
+        The last one up to the number of an output's last line is that line, whatever became of its item.
+        """
+        which = "ORDER BY seq" if up_to is None else "AND seq <= ? ORDER BY seq DESC"
+        row = self._db.execute(
+            f"""SELECT key, output, finish_reason, results.model FROM results JOIN items ON items.row = item
+            WHERE results.job = ? AND outcome = 'ok' {which} LIMIT 1""",
+            (job,) if up_to is None else (job, up_to),
+        ).fetchone()
+        return output_line(*row) if row else b""
+
+    def lines_ever(self, job: int, key: str) -> list[bytes]:
+        """Return the lines of all good results that there ever were of an item, told by its id as JSON text."""
+        rows = self._db.execute(
+            f"""SELECT key, output, finish_reason, results.model FROM items CROSS JOIN results ON item = items.row
+            WHERE items.job = {job:d} AND key = ? AND outcome = 'ok'""",  # a constant, which the job's own index needs
+            (key,),
+        )
+        return [output_line(*row) for row in rows]
+
+    def files(self, job: int) -> tuple[str, ...]:
+        """Return the paths of the files that a job reads and writes."""
+        row = self._db.execute(
+            """SELECT spec ->> '$.input.path', spec ->> '$.output.path', spec ->> '$.output.failures', output_path
+            FROM jobs WHERE id = ?""",
+            (job,),
+        ).fetchone()
+        return tuple(path for path in row if path)
+
+
+def _columns(wanted: Selection) -> str:
+    return f"{_COLUMNS}, {_payload(wanted)}"
+
+
+def _payload(wanted: Selection) -> str:
+    return "payload" if wanted.with_input else "x''"
+
+
+def output_line(key: str, output: bytes, finish_reason: str = "", model: str = "") -> bytes:
+    """Return one line of the output file; an answer cut short, or of another model than the job's, is marked."""
+    marks = "".join(
+        f',"{name}":{msgspec.json.encode(text).decode()}'
+        for name, text in (("finish_reason", finish_reason), ("model", model))
+        if text
+    )
+    return b'{"id":%b,"status":"ok","output":%b%b}\n' % (key.encode(), output, marks.encode())
+
+
+def failure_line(key: str, kind: str, message: str, attempts: int) -> bytes:
+    """Return one line of the failures file."""
+    error = msgspec.json.encode({"kind": kind, "message": message})
+    return b'{"id":%b,"status":"failed","error":%b,"attempts":%d}\n' % (key.encode(), error, attempts)

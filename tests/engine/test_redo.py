@@ -1,0 +1,126 @@
+"""What is done again because somebody wants it: failures of one kind or all, or everything afresh."""
+
+from pathlib import Path
+
+import pytest
+from batchtop.engine.errors import UsageError
+from batchtop.engine.outcome import Outcome
+from batchtop.engine.redo import Redo
+from batchtop.engine.testing import answered, refused
+
+from .desk import Desk, asked_for, failing
+from .workshop import lines_of, rows_of, until
+
+FRESH = Redo(fresh=True)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+async def test_afresh_everything_is_asked_again_and_the_output_holds_the_new_answers(desk: Desk):
+    await desk.run()
+    await desk.run(redo=FRESH)
+    assert set(desk.sent.values()) == {2}
+    desk.check(100)
+    assert any("afresh" in line for line in desk.told())
+    await desk.run()
+    assert len(desk.provider.asked) == 200, "what was asked afresh is done"
+
+
+async def test_what_was_begun_afresh_goes_on_where_it_stopped(desk: Desk):
+    await desk.run()
+
+    def refuse_later(asked):
+        return refused(401) if len(desk.provider.asked) > 140 else answered(asked)
+
+    desk.provider.answer = refuse_later
+    assert (await desk.run(redo=FRESH)).exit_code == 4
+    done = desk.snapshot().job.done
+    assert 0 < done < 100
+    assert len(lines_of(desk.output)) == done, "an answer from before does not stand in for one that was to be new"
+    desk.provider.answer = answered
+    desk.provider.asked.clear()
+    assert (await desk.run()).exit_code == 0
+    assert sum(desk.sent.values()) == 100 - done
+    desk.check(100)
+
+
+async def test_afresh_counts_also_what_other_jobs_answered_before(desk: Desk):
+    desk.rows(10)
+    await desk.run()
+    await desk.run(redo=FRESH)
+    await desk.run(redo=FRESH)
+    assert len(desk.provider.asked) == 30
+    assert rows_of(desk.workspace, "SELECT count(*) FROM results WHERE outcome = 'ok'") == [(30,)], (
+        "none is thrown away"
+    )
+
+
+@pytest.mark.parametrize(
+    ("redo", "again"),
+    [
+        (Redo(), set()),
+        (Redo.kinds([Outcome.BAD_ITEM]), {"text 1", "text 3"}),
+        (Redo.kinds([Outcome.TIMEOUT]), set()),
+        (Redo.kinds([]), {"text 1", "text 3"}),
+    ],
+)
+async def test_failures_are_tried_again_by_their_kind(desk: Desk, redo: Redo, again: set[str]):
+    desk.rows(5)
+    desk.provider.answer = failing("text 1", "text 3")
+    assert (await desk.run()).exit_code == 1
+    desk.provider.asked.clear()
+    desk.provider.answer = answered
+    assert (await desk.run(redo=redo)).exit_code == (0 if again else 1)
+    assert set(desk.sent) == again
+    desk.check(5, *(() if again else (1, 3)))
+
+
+async def test_a_running_job_tries_its_failures_again(desk: Desk):
+    desk.rows(50)
+    desk.provider.latency_s = lambda _: 0.01
+    desk.provider.answer = failing("text 1", "text 3")
+    async with desk.engine() as engine:
+        await engine.submit(desk.job(batch_size=1, concurrency=1))
+        await until(lambda: desk.snapshot().job.failed == 2)
+        desk.provider.answer = answered
+        said = await asked_for(desk, "retry", failed=["bad_item"])
+        assert (said.applied, said.message) == (True, "2 failed items are tried again")
+        assert (await engine.wait("job")).exit_code == 0
+    assert (desk.sent["text 1"], desk.sent["text 3"], desk.sent["text 2"]) == (2, 2, 1)
+    desk.check(50)
+
+
+async def test_a_job_whose_last_item_is_in_flight_still_takes_a_retry(desk: Desk):
+    desk.rows(3)
+
+    def last_waits(asked):
+        if asked.texts[0] == "text 2":
+            desk.provider.gate.clear()
+        return 0.01
+
+    desk.provider.latency_s = last_waits
+    desk.provider.answer = failing("text 0")
+    async with desk.engine() as engine:
+        await engine.submit(desk.job(batch_size=1, concurrency=1))
+        await until(lambda: desk.snapshot().job.failed == 1)
+        desk.provider.answer = answered
+        assert (await asked_for(desk, "retry", failed=["bad_item"])).applied
+        desk.provider.gate.set()
+        assert (await engine.wait("job")).exit_code == 0
+    desk.check(3)
+
+
+async def test_what_can_not_be_retried_is_told(desk: Desk):
+    desk.provider.gate.clear()
+    async with desk.engine() as engine:
+        await engine.submit(desk.job())
+        await until(lambda: desk.provider.in_flight)
+        assert (await asked_for(desk, "retry", failed=["timeout"])).message == "no item has failed that way"
+        assert (await asked_for(desk, "retry", failed=["nonsense"])).exit_code == 2
+        with pytest.raises(UsageError, match="drain or cancel it before it is done afresh"):
+            await engine.submit(desk.job(), redo=FRESH)
+        desk.provider.gate.set()
+        await engine.wait("job")
