@@ -38,7 +38,8 @@ def doctor(options: Namespace) -> int:
     for task in tiers(spec.task)[1:]:
         _good("fallback", f"{task.model} at {task.base_url} is not asked before it is needed")
     probe = Probe(spec, key and key.value)
-    _good("model", probe.model())
+    listed, told = probe.model()
+    _told_of("model", told, mark="✓" if listed else "!")
     for line in probe.answer(item):
         _good("answer", line)
     if limits := probe.limits():
@@ -47,7 +48,11 @@ def doctor(options: Namespace) -> int:
 
 
 def _good(what: str, told: str) -> None:
-    print(f"✓ {what:<9} {clean(told, 300)}")
+    _told_of(what, told, mark="✓")
+
+
+def _told_of(what: str, told: str, *, mark: str) -> None:
+    print(f"{mark} {what:<9} {clean(told, 300)}")
 
 
 def _told(spec: JobSpec, key: Key | None) -> str:
@@ -86,20 +91,21 @@ class Probe:
         self._extra_headers: dict[str, Any] = {} if key else {"Authorization": openai.Omit()}
         self._headers: Mapping[str, str] = {}
 
-    def model(self) -> str:
-        """Return whether the server lists the model; many servers list nothing, so only the answer decides."""
+    def model(self) -> tuple[bool, str]:
+        """Return whether the server lists the model, and so in words; many list nothing, so only the answer decides."""
         try:
             listed = [model.id for model in self._client.models.list(extra_headers=self._extra_headers)]
         except openai.APIStatusError as error:
             if error.status_code in {401, 403}:
                 self._refuse(*self._classified(error.response))
-            return f"{self._spec.task.model}; the server lists no models (HTTP {error.status_code})"
+            return False, f"{self._spec.task.model}; the server lists no models (HTTP {error.status_code})"
         except openai.APIConnectionError as error:
             raise self._unreachable(error) from error
         except (openai.OpenAIError, ValueError, TypeError):
-            return f"{self._spec.task.model}; the server's list of models can't be read"
-        known = "is listed" if self._spec.task.model in listed else f"is not among the {len(listed)} listed"
-        return f"{self._spec.task.model} {known} by {self._spec.task.base_url}"
+            return False, f"{self._spec.task.model}; the server's list of models can't be read"
+        is_listed = self._spec.task.model in listed
+        known = "is listed" if is_listed else f"is not among the {len(listed)} listed"
+        return is_listed, f"{self._spec.task.model} {known} by {self._spec.task.base_url}"
 
     def answer(self, item: Item) -> Iterator[str]:
         """Send the first item just as the job would, and yield what came back."""

@@ -15,7 +15,7 @@ from ..engine.store.writer import LOCKED_S
 from ..tui.series import ETA_S
 from .opened import opened
 from .say import LogFormat, say
-from .tell import Report, teller
+from .tell import Report, Sent, teller
 
 LOOK_S: Final = 0.2
 SILENT_S: Final = 10.0
@@ -39,12 +39,19 @@ async def follow(path: Path, name: str, report: Report) -> Snapshot:
             if report.results and snapshot.job.state not in UNSETTLED:
                 written = await loop.run_in_executor(thread, _write_results, reader, snapshot.job, written)
             silence.look(snapshot)
-            tell(snapshot, ended=ended)
             if ended:
+                tell(snapshot, sent=await loop.run_in_executor(thread, _sent, reader, snapshot.job, report.since))
                 return snapshot
+            tell(snapshot)
             if dead:
                 raise StoppedError(f"{path}: the engine died; run the job again to continue")
             await asyncio.sleep(LOOK_S)
+
+
+def _sent(reader: Reader, job: JobRow, since: float) -> Sent:
+    """Return what was asked since then, which the totals of a job that ran before don't tell."""
+    lately = [(sample.requests, sample.cost) for sample in reader.history(job.id) if sample.at > since]
+    return Sent(sum(requests for requests, _ in lately), sum(cost for _, cost in lately))
 
 
 class Silence:

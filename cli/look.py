@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from ..engine.settings import show
-from ..engine.snapshot import ACTIVE, JobRow, LaneState, Snapshot
+from ..engine.snapshot import ACTIVE, JobRow, JobState, LaneState, Snapshot
 from ..engine.store.lock import owner
 from ..engine.text import clean
 from ..tui.format import count, duration, latency, money, percent, rate, words
@@ -59,7 +59,7 @@ def _cells(job: JobRow, live: Snapshot | None, *, alive: bool) -> tuple[str, ...
         count(job.done),
         percent(job.done + job.failed, job.total),
         count(job.failed),
-        count(job.left),
+        "-" if job.state is JobState.LOADING else count(job.left),
         rate(speed),
         duration(eta),
         money(job.cost),
@@ -94,7 +94,7 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
     if why := standing(snapshot, briefly=False):
         yield f"  now        {why}"
     yield from (_lane(lane, snapshot) for lane in snapshot.lanes)
-    yield f"  output     {job.output or 'in the workspace: `batchtop export`'}"
+    yield f"  output     {clean(job.output) or 'in the workspace: `batchtop export`'}"
     for key, origin in snapshot.dials.origins.items():
         yield f"  {key:<17} {show(key, getattr(snapshot.dials.settings, key)):<12} {origin}"
 

@@ -28,7 +28,7 @@ HOMES: Final[dict[str, tuple[str, str]]] = {
     "failures": ("failures", "failures"),
     "report": ("report.command", "report"),
     "rm": ("remove", "rm"),
-    "plan": ("plan", "plan"),
+    "plan": ("plan.command", "plan"),
     "presets": ("presets", "presets"),
     "doctor": ("doctor", "doctor"),
     "demo": ("demo", "demo"),

@@ -9,6 +9,7 @@ from typing import Final
 from ..engine.errors import UsageError
 from ..engine.snapshot import JobRow
 from ..engine.store.removal import Removed, check_idle, is_half_removed, remove
+from ..engine.text import clean
 from ..tui.format import count, money, plural
 from .opened import opened
 from .say import say
@@ -62,7 +63,7 @@ def _lost(job: JobRow) -> Iterator[str]:
     cost = f" that cost {money(job.cost)}" if job.cost else ""
     yield f"{job.name}: {plural(job.total, 'item')}, {plural(job.done, 'answer')}{cost}, and its history will be gone;"
     yield "other jobs that ask the same will have to pay for it;" if job.done else ""
-    yield f"{job.output} stays" if job.output else "they are in no output file"
+    yield f"{clean(job.output)} stays" if job.output else "they are in no output file"
 
 
 def _told(removed: Removed) -> str:

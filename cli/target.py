@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from ..engine.errors import OutputError
+from ..engine.output.appended import part_of, sync_folder
 
 _BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock")
 """What the names of a workspace's files end in."""
@@ -30,7 +31,7 @@ def target(name: str, what: str, may_replace: Callable[[Path], bool], kept: Coll
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path, part = Path(name), Path(f"{name}.part")
+    path, part = Path(name), Path(part_of(name))
     try:
         # Path.resolve would raise RuntimeError where links lead in a circle.
         if not {realpath(path), realpath(part)}.isdisjoint(map(realpath, kept)):
@@ -53,16 +54,7 @@ def _whole(path: Path, part: Path) -> Generator[BinaryIO]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    _sync(path.absolute().parent)
-
-
-def _sync(folder: Path) -> None:
-    """Have a file's new name on the disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path)
 
 
 def _check(path: Path, what: str, may_replace: Callable[[Path], bool]) -> None:

@@ -1,6 +1,7 @@
 """How a run is told of on standard error: a progress bar, lines of text, or lines of JSON."""
 
 import json
+import math
 import sys
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from .facts import facts, mean_rate
 from .say import LogFormat, say
 
 LINE_S: Final = 5.0
+_BAR_CELLS: Final = 10
+"""What a bar, and the spaces around it, have at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,14 @@ class Report:
     """What happened before, seconds since the epoch, is no news."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one run asked of the server, of all that its job ever did."""
+
+    requests: int
+    cost: float
+
+
 class Teller(Protocol):
     """Shows each snapshot of a job; entered while the job is followed."""
 
@@ -39,8 +50,8 @@ class Teller(Protocol):
 
     def __exit__(self, *error: object) -> None: ...
 
-    def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
-        """Show one snapshot; `ended` says that it is the last."""
+    def __call__(self, snapshot: Snapshot, *, sent: Sent | None = None) -> None:
+        """Show one snapshot; `sent` comes with the last, when it is known."""
         ...
 
 
@@ -79,12 +90,12 @@ class TextLines:
     def __exit__(self, *error: object) -> None:
         """Leave nothing behind."""
 
-    def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
+    def __call__(self, snapshot: Snapshot, *, sent: Sent | None = None) -> None:
         """Print what is new."""
-        for event in self._news.of(snapshot, ended=ended):
+        for event in self._news.of(snapshot, ended=sent is not None):
             self.print(event_line(snapshot, event))
-        if ended:
-            say_summary(snapshot)
+        if sent:
+            say_summary(snapshot, sent)
         elif time.monotonic() >= self._next:
             self._next += LINE_S
             self.print(f"{clock(snapshot.taken_at)} {snapshot.job.name}: {progress(snapshot)}")
@@ -97,14 +108,18 @@ class TextLines:
 class JsonLines(TextLines):
     """One JSON object an event, and one every few seconds."""
 
-    def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
+    def __call__(self, snapshot: Snapshot, *, sent: Sent | None = None) -> None:
         """Print what is new."""
-        for event in self._news.of(snapshot, ended=ended):
+        for event in self._news.of(snapshot, ended=sent is not None):
             said = {"time": event.at, "job": snapshot.job.name, "level": event.level, "message": event.message}
             self.print(json.dumps({"type": "event", **said}))
-        if ended or time.monotonic() >= self._next:
+        if sent:
+            cost = None if snapshot.job.cost is None else sent.cost
+            asked = {"requests_this_run": sent.requests, "cost_usd_this_run": cost}
+            self.print(json.dumps({"type": "end", **facts(snapshot), **asked}))
+        elif time.monotonic() >= self._next:
             self._next += LINE_S
-            self.print(json.dumps({"type": "end" if ended else "progress", **facts(snapshot)}))
+            self.print(json.dumps({"type": "progress", **facts(snapshot)}))
 
 
 class Bar:
@@ -128,19 +143,18 @@ class Bar:
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
-    def __call__(self, snapshot: Snapshot, *, ended: bool) -> None:
+    def __call__(self, snapshot: Snapshot, *, sent: Sent | None = None) -> None:
         """Move the bar, and print events above it."""
         job = snapshot.job
         if self._task is None:
             self._task = self._progress.add_task(job.name, told="")
-        for event in self._news.of(snapshot, ended=ended):
+        for event in self._news.of(snapshot, ended=sent is not None):
             self._progress.console.print(event_line(snapshot, event), markup=False, highlight=False)
-        self._progress.update(
-            self._task, total=max(1, job.total), completed=job.done + job.failed, told=progress(snapshot)
-        )
-        if ended:
+        told = progress(snapshot, self._progress.console.width - len(job.name) - _BAR_CELLS)
+        self._progress.update(self._task, total=max(1, job.total), completed=job.done + job.failed, told=told)
+        if sent:
             self._progress.stop()
-            say_summary(snapshot)
+            say_summary(snapshot, sent)
 
 
 def event_line(snapshot: Snapshot, event: Event) -> str:
@@ -149,8 +163,8 @@ def event_line(snapshot: Snapshot, event: Event) -> str:
     return f"{clock(event.at)} {snapshot.job.name}: {level}{clean(event.message)}"
 
 
-def progress(snapshot: Snapshot) -> str:
-    """Return in one line how a job is getting on."""
+def progress(snapshot: Snapshot, width: float = math.inf) -> str:
+    """Return in one line how a job is getting on, with as much of it as fits into `width` cells."""
     job = snapshot.job
     done = job.done + job.failed
     if job.state is JobState.LOADING:
@@ -159,31 +173,41 @@ def progress(snapshot: Snapshot) -> str:
         return f"{count(done)}/{count(job.total)}, {count(job.failed)} failed, draining {flying([snapshot])}"
     median, _, _ = latency_quantiles(snapshot, RECENT_S)
     speed = rate(recent_rate(snapshot, settled))
-    why = standing(snapshot, briefly=True)
-    return (
-        f"{count(done)}/{count(job.total)} ({percent(done, job.total)}), {speed} items/s,"
-        f" {count(job.failed)} failed, p50 {latency(median)}, ETA {duration(eta_s(snapshot))}{why and f', {why}'}"
+    where, share = f"{count(done)}/{count(job.total)}", f" ({percent(done, job.total)})"
+    speeds, eta = f"{speed} items/s, {count(job.failed)} failed", f"ETA {duration(eta_s(snapshot))}"
+    why = ", ".join(filter(None, (eta, standing(snapshot, briefly=True))))
+    texts = (
+        f"{where}{share}, {speeds}, p50 {latency(median)}, {why}",
+        f"{where}{share}, {speeds}, {why}",
+        f"{where}, {speeds}, {why}",
+        f"{where}{share}, {speeds}, {eta}",
+        f"{where}, {speeds}, {eta}",
     )
+    return next((text for text in texts if len(text) <= width), texts[-1])
 
 
-def say_summary(snapshot: Snapshot) -> None:
-    """Tell where a run's time went, and how it ended."""
+def say_summary(snapshot: Snapshot, sent: Sent | None = None) -> None:
+    """Tell where a job's time went, and how its run ended."""
     if went := shares_text(snapshot.job.spent):
         say(f"time went: {went}")
-    say(summary(snapshot))
+    say(summary(snapshot, sent))
 
 
-def summary(snapshot: Snapshot) -> str:
-    """Return in one line how a run ended."""
+def summary(snapshot: Snapshot, sent: Sent | None = None) -> str:
+    """Return in one line how a run ended; what it sent itself is told apart where earlier runs sent something too."""
     job = snapshot.job
     cost = "" if job.cost is None else f", {money(job.cost)}"
+    now, runs = "", ""
+    if sent and sent.requests != job.requests:
+        paid = "" if job.cost is None else f", {money(sent.cost)}"
+        now, runs = f"{plural(sent.requests, 'request')}{paid} this time; ", " over all its runs"
     why = f": {clean(job.reason).rstrip('.')}" if job.reason else ""
-    where = f" → {job.output}" if job.output else ""
+    where = f" → {clean(job.output)}" if job.output else ""
     marks = [f"{count(job.cached)} by an equal one's answer"] if job.cached else []
     marks += [f"{count(job.cut)} cut short by the token limit"] if job.cut else []
     how = f" ({', '.join(marks)})" if marks else ""
     return (
         f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done{how},"
-        f" {count(job.failed)} failed, {count(job.left)} left; {plural(job.requests, 'request')} in"
-        f" {duration(job.active_s)} ({rate(mean_rate(job))} items/s){cost}{where}"
+        f" {count(job.failed)} failed, {count(job.left)} left; {now}{plural(job.requests, 'request')} in"
+        f" {duration(job.active_s)}{runs} ({rate(mean_rate(job))} items/s){cost}{where}"
     )

@@ -1,7 +1,7 @@
 """Brings pending items from the workspace to the batcher, page by page, each question once."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from .batcher import Batcher
@@ -16,7 +16,7 @@ from .store.items import Found, Known, Pages
 from .store.writer import Writer
 from .twins import Twins
 
-LEAST_PAGE: Final = 100
+LEAST_PAGE: Final = 50
 MOST_PAGE: Final = 2_000
 LOOK_S: Final = 0.02
 
@@ -47,6 +47,8 @@ class Feed:
         self._hungry = asyncio.Event()
         self._more = asyncio.Event()
         self._again: set[int] = set()
+        self._reading = asyncio.Lock()
+        self._coming = 0
 
     # ── what the loop tells ──
 
@@ -75,19 +77,27 @@ class Feed:
         if self._batcher.fresh < page_size(settings):
             self._hungry.set()
 
-    def again(self, rows: Sequence[int]) -> None:
-        """Bring these items too, which had failed and are pending again."""
-        self._again.update(rows)
+    async def again(self, make_pending: Callable[[], Awaitable[Sequence[int]]]) -> int:
+        """Make items pending that had failed, bring them too, and return how many they are.
+
+        No page is read meanwhile, which might have some of them that are then brought twice, and the job doesn't end.
+        """
+        self._coming += 1
         self._batcher.reopen()
-        self._hungry.set()
-        self._more.set()
+        try:
+            async with self._reading:
+                rows = await make_pending()
+                self._again.update(rows)
+        finally:
+            self._coming -= 1
+            self._hungry.set()
+            self._more.set()
+        return len(rows)
 
     async def run(self, pages: Pages, settings: Callable[[], Settings]) -> None:
         """Bring all that is pending, and what is made pending again later, until cancelled."""
         while True:
-            if page := await self._page(pages, page_size(settings())):
-                page = await self._leased(pages, page)
-                self._again.difference_update(found.item.row for found in page)  # made pending just before the read
+            if page := await self._next(pages, page_size(settings())):
                 await self._hand_on(page)
                 self._wake()
                 self._hungry.clear()
@@ -97,11 +107,16 @@ class Feed:
                 await self._all_answered()
                 self._twins.left = False
                 pages.rewind()
-            elif not self._again:
+            elif not (self._again or self._coming):
                 self._more.clear()
                 self._batcher.close()
                 self._wake()
                 await self._more.wait()
+
+    async def _next(self, pages: Pages, size: int) -> list[Found]:
+        async with self._reading:
+            page = await self._page(pages, size)
+            return await self._leased(pages, page) if page else []
 
     async def _page(self, pages: Pages, size: int) -> list[Found]:
         """Return the next items: first those pending again that were passed by; the others are still to come anyway."""
@@ -129,7 +144,7 @@ class Feed:
         new: list[Item] = []
         for item, known in ((found.item, found.known) for found in page):
             if known:
-                self._books.known(_settled(item, known, self._clock.wall()))
+                self._books.known(_settled(item, known))
             elif self._twins.first(item):
                 new.append(item)
         self._batcher.add(new, self._clock.now())
@@ -145,8 +160,8 @@ class Feed:
 
 def page_size(settings: Settings) -> int:
     """Return how many items are read at a time: what is read may have been sent, should the engine die."""
-    return min(max(LEAST_PAGE, 2 * settings.batch_size * settings.concurrency), MOST_PAGE)
+    return min(max(LEAST_PAGE, settings.batch_size * settings.concurrency), MOST_PAGE)
 
 
-def _settled(item: Item, known: Known, at: float) -> Settled:
-    return Settled(item, known.answer, 0, 0.0, at, known.model, cached=True)
+def _settled(item: Item, known: Known) -> Settled:
+    return Settled(item, known.answer, 0, 0.0, known.at, known.model, cached=True)

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from .appended import part_of
 from .errors import JobFileError, PresetError, SettingError
 from .job import InputSpec, JobSpec, OutputSpec, assemble
+from .output.appended import part_of
 from .presets import load_presets
 from .settings import DIALS, Layer, Value
 from .taskfile import read_task

@@ -36,6 +36,7 @@ class Journal:
 
     def started(self) -> None:
         """Write that the job began to run."""
+        self._sampler.begin()
         self._log.started(self._clock.wall())
 
     def ended(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError
-from .identity import fingerprint, identify
+from .identity import fingerprint, identify, used_fields
 from .job import JobSpec
 from .redo import PASSING, Redo
 from .source import open_source
@@ -71,19 +71,22 @@ async def prepare(
         tell("all is asked afresh: what was answered before counts no more", "warn")
     loaded = await load(spec, job, writer, unwanted)
     if loaded:
-        for message, level in told(loaded):
+        for message, level in told(loaded, spec):
             tell(message, level)
     if not redo.fresh and (rows := await writer.run(lambda db: items.redo(db, job, redo, at))):
         why = "for a passing cause" if redo == PASSING else f"({', '.join(sorted(redo.failed))})"
         tell(f"trying {len(rows):,} items again that failed {why}", "info")
 
 
-def told(loaded: Loaded) -> list[tuple[str, str]]:
+def told(loaded: Loaded, spec: JobSpec) -> list[tuple[str, str]]:
     """Return what a load found, in lines with their level."""
     lines = [(f"input: {loaded.total:,} items", "info")]
     if loaded.changed or loaded.removed:
         found = f"{loaded.new:,} new, {loaded.changed:,} changed, {loaded.removed:,} removed"
         lines.append((f"since the last run: {found}", "info"))
-    if loaded.changed and loaded.changed + loaded.new == loaded.total:
+    if loaded.changed and loaded.pending == loaded.total:
         lines.append(("every item asks something else than before: prompt, model or all rows changed", "warn"))
+    if loaded.total > 1 and not used_fields(spec.task) and spec.input.duplicates == "once":
+        how = 'asked once, and all get that answer; input.duplicates = "each" asks it for each row'
+        lines.append((f"every row asks the same, as what is asked names no {{field}}: it is {how}", "warn"))
     return lines

@@ -3,21 +3,22 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from .admission import Budget
 from .batcher import Batcher
 from .books import Books
 from .clock import Clock
-from .delivery import Delivery
 from .dials import Dials
 from .dispatch import Dispatcher
 from .ending import End, ended, interrupted, stopped
-from .errors import BatchtopError, StoppedError, UsageError
+from .errors import BatchtopError, InputError, StoppedError, UsageError
 from .feed import Feed
 from .hold import Hold
 from .job import JobSpec, check_budget
 from .journal import Journal
-from .loading import prepare
+from .loading import input_stamp, prepare
+from .output.delivery import Delivery
 from .redo import Redo
 from .route import Route, limits_of
 from .sampler import SAMPLE_S, Sampler
@@ -28,6 +29,11 @@ from .store.items import Pages
 from .store.reader import read_job
 from .store.writer import Writer
 from .transport import Transport
+
+_OTHERWISE: Final = (
+    "the input, or what is asked of it, is another now than when this run began, which goes on with what it was then;"
+    " run the job again when it has ended"
+)
 
 
 class Runner:
@@ -54,6 +60,7 @@ class Runner:
         self._clock = clock
         self._routes = routes
         self._redo = redo
+        self._stamp = ""
         self._dials = Dials(spec.layers, live)
         sampler = Sampler(clock)
         self._journal = Journal(record.Log(writer, job.id), sampler, clock)
@@ -149,15 +156,15 @@ class Runner:
         """
         if self.state not in {JobState.RUNNING, JobState.PAUSED} or self.finishing:
             raise UsageError(f"{self.spec.name} is {self.state}; retry when it runs, or when it has ended")
-        rows = await self._writer.run(lambda db: items.redo(db, self._job, wish, self._clock.wall()))
-        if rows:
-            self._journal.tell(f"trying {len(rows):,} items again that failed ({', '.join(sorted(wish.failed))})")
+        at = self._clock.wall()
+        count = await self._feed.again(lambda: self._writer.run(lambda db: items.redo(db, self._job, wish, at)))
+        if count:
+            self._journal.tell(f"trying {count:,} items again that failed ({', '.join(sorted(wish.failed))})")
             await self._delivery.renew_failures()
-            self._feed.again(rows)
-        return len(rows)
+        return count
 
     def run_again(self, spec: JobSpec, wishes: Collection[str], redo: Redo) -> None:
-        """Take over the settings that were asked for with a job that runs already.
+        """Take over the settings asked for with a job that runs already, and tell where it would ask otherwise now.
 
         Raises UsageError while it ends, and where it is to be done afresh.
         """
@@ -165,6 +172,9 @@ class Runner:
             raise UsageError(f"{spec.name} is still answering what is in flight; run it again when that is done")
         if redo.fresh:
             raise UsageError(f"{spec.name} runs; drain or cancel it before it is done afresh")
+        with suppress(InputError):  # it is loaded
+            if self._stamp and input_stamp(spec)[0] != self._stamp:
+                self._journal.tell(_OTHERWISE, "warn")
         settings = resolve(spec.layers).settings
         if wishes:
             self.change({key: getattr(settings, key) for key in wishes}, who="command line", origin="--set")
@@ -189,6 +199,7 @@ class Runner:
     async def _load(self) -> None:
         self._enter(JobState.LOADING)
         self._save_dials()
+        self._stamp, _ = input_stamp(self.spec)
         await prepare(
             self.spec,
             self._job,
@@ -216,6 +227,7 @@ class Runner:
                 self._loop.watch(helper)
             try:
                 await self._loop.run(lambda: self._feed.want(self._loop.settings))
+                self.finishing = True  # what is made pending from now on would be left behind
             finally:
                 await _stopped(feeding, sampling, tending)
         return ended(self._loop.stop, await self._row())

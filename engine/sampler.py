@@ -19,6 +19,10 @@ class Sampler:
         self._begun = clock.now()
         self.tally = Tally()
 
+    def begin(self) -> None:
+        """Begin the first span now: what was before is no part of how fast the job is."""
+        self._begun = self._clock.now()
+
     def sample(self, *, in_flight: int, target: int, backlog: int) -> Sample:
         """Return what happened since the last call, and begin a new span."""
         tally, self.tally = self.tally, Tally()

@@ -16,7 +16,7 @@ class Settled:
     attempts: int
     latency_ms: float
     at: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch; of a copy, when the answer came that it is of."""
     model: str = ""
     """The model that answered, where it was not the job's own."""
     cached: bool = False

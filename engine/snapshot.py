@@ -63,11 +63,8 @@ class JobRow:
     """Items that were not asked: they have the answer that an equal item was given before."""
     unsure: int = 0
     """Items that may have been billed though no answer is kept: dropped, or sent by an engine that died."""
-
-    @property
-    def asked(self) -> int:
-        """Items that ended by being asked, not by what an equal item was answered."""
-        return self.done + self.failed - self.cached
+    asked: int = 0
+    """Items that ended by being asked, over all runs, also where the answer counts no more."""
 
     @property
     def left(self) -> int:

@@ -34,7 +34,7 @@ class Twins:
             self._asked[item.digest] = []
             return True
         if self._waiting < MOST_WAITING:
-            waiting.append(item)
+            waiting.append(replace(item, fields={}))  # as good as those of the first, and not held twice
             self._waiting += 1
         else:
             self.left = True
@@ -51,6 +51,6 @@ class Twins:
             following, *rest = waiting
             self._asked[settled.item.digest] = rest
             self._waiting -= 1
-            return (), following
+            return (), replace(following, fields=settled.item.fields)
         self._waiting -= len(waiting)
         return [replace(settled, item=each, attempts=0, latency_ms=0.0, cached=True) for each in waiting], None

@@ -70,6 +70,8 @@ def money(usd: float | None) -> str:
     """Return an amount in USD, with enough digits to see a small one grow, or `no price` where none is known."""
     if usd is None:
         return "no price"
+    if 0 < usd < 0.00005:
+        return "<$0.0001"
     return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from ..engine.histogram import Histogram
-from ..engine.slottime import IN_FLIGHT
+from ..engine.slottime import IN_FLIGHT, shares
 from ..engine.snapshot import ACTIVE, JobState, Sample, Snapshot
 
 Points: TypeAlias = tuple[float | None, ...]
@@ -21,6 +21,8 @@ STALE_S: Final = 2.0
 LATELY_S: Final = 60.0
 SILENT_S: Final = 45.0
 """So long without an answer is worth a word."""
+TRIAL: Final = "trial"
+"""What slots spend their time on while one request tests a server first."""
 _SENDING: Final = frozenset({JobState.RUNNING, JobState.DRAINING})
 _MOVING: Final = frozenset({JobState.LOADING, JobState.RUNNING, JobState.DRAINING})
 
@@ -135,13 +137,13 @@ def settled(sample: Sample) -> int:
 def eta_s(snapshot: Snapshot) -> float | None:
     """Return the seconds until no item is left at the recent rate, or None while that can't be told.
 
-    Time in which the job was paused, or had no engine, says nothing of its rate.
+    Time in which the job was paused, had no engine, or tried a new server first, says nothing of its rate.
     """
     if snapshot.job.state is not JobState.RUNNING or snapshot.engine is None:
         return None
     running = [sample for sample in recent(snapshot, ETA_S) if sample.target]
-    span = sum(sample.span_s for sample in running)
-    speed = sum(map(settled, running)) / span if span else None
+    span = sum(sample.span_s * (1 - dict(shares(sample.spent)).get(TRIAL, 0.0)) for sample in running)
+    speed = sum(map(settled, running)) / span if span > 0 else None
     return snapshot.job.left / speed if speed else None
 
 

@@ -36,7 +36,7 @@ class Columns:
     fields: Mapping[str, Kind]
 
 
-def survey(items: Iterable[tuple[str, bytes]]) -> Columns:
+def infer_columns(items: Iterable[tuple[str, bytes]]) -> Columns:
     """Return the columns of items, each an id as JSON text and its fields as a JSON object, or nothing.
 
     Raises OutputError where the fields of all items together are too many for a table.

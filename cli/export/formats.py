@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, TypeAlias
 import msgspec
 
 from ...engine.store.results import Result, Results, Selection
-from .columns import fields_of, id_text, survey, text_of
+from .columns import fields_of, id_text, infer_columns, text_of
 
 HEADS: Final[dict[bool, dict[str, Callable[[Result], str | int]]]] = {
     False: {
@@ -78,7 +78,7 @@ def write_csv(file: BinaryIO, export: Export) -> int:
     heads = HEADS[wanted.failed]
     rows = csv.writer(_Records(file))
     with export.results.one_moment() if wanted.with_input else nullcontext():
-        fields = survey(export.results.items(wanted)).fields if wanted.with_input else ()
+        fields = infer_columns(export.results.items(wanted)).fields if wanted.with_input else ()
         rows.writerow([*heads, *(INPUT + name for name in fields)])
         for page in export.results.pages(wanted):
             rows.writerows(

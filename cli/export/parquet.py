@@ -13,7 +13,7 @@ import msgspec
 
 from ...engine.errors import UsageError
 from ...engine.store.results import Result
-from .columns import Columns, Kind, cell, fields_of, id_value, survey
+from .columns import Columns, Kind, cell, fields_of, id_value, infer_columns
 from .formats import HEADS, INPUT, Export, Write
 
 Arrow: TypeAlias = Any
@@ -60,7 +60,7 @@ class _Parquet:
     def __call__(self, file: BinaryIO, export: Export) -> int:
         written = 0
         with export.results.one_moment():
-            columns = survey(export.results.items(export.wanted))
+            columns = infer_columns(export.results.items(export.wanted))
             schema = self._schema(export, columns)
             writer = self._parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=_REPEATED)
             try:

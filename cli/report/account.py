@@ -14,7 +14,7 @@ from ...tui.limiting import percent as share_of
 from ...tui.limiting import shares_text
 from ...tui.series import is_live, stale
 from ..facts import mean_rate
-from .course import Course
+from .timeline import Timeline
 from .turns import Pace, Turn
 
 FRACTIONS: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
@@ -48,7 +48,7 @@ class Account:
     """Everything a report is made of."""
 
     snapshot: Snapshot
-    course: Course
+    timeline: Timeline
     failed: Failed
     files: tuple[str, ...]
     """What the job itself reads and writes."""
@@ -66,7 +66,7 @@ class Account:
     @property
     def ended_at(self) -> float | None:
         """When it ran last: now while it runs; what its engine left behind ended with the last sample."""
-        return self.snapshot.taken_at if is_live(self.snapshot) else self.job.ended_at or self.course.last_at
+        return self.snapshot.taken_at if is_live(self.snapshot) else self.job.ended_at or self.timeline.last_at
 
     @property
     def wall_s(self) -> float | None:
@@ -90,7 +90,7 @@ def state(account: Account) -> str:
 
 def rows(account: Account) -> Iterator[tuple[str, str]]:
     """Yield what is to be said of the whole job, each with its name."""
-    job, course = account.job, account.course
+    job, timeline = account.job, account.timeline
     ended = job.done + job.failed
     yield "state", state(account)
     yield (
@@ -103,9 +103,9 @@ def rows(account: Account) -> Iterator[tuple[str, str]]:
     if job.unsure:
         yield "unsure", f"{plural(job.unsure, 'item')} may have been billed though no answer is kept"
     yield "time", _times(account)
-    if course.breaks:
-        stopped = sum(each.lasted_s for each in course.breaks)
-        yield "breaks", f"{plural(len(course.breaks), 'break')}, stopped or paused for {duration(stopped)}"
+    if timeline.breaks:
+        stopped = sum(each.lasted_s for each in timeline.breaks)
+        yield "breaks", f"{plural(len(timeline.breaks), 'break')}, stopped or paused for {duration(stopped)}"
     yield "speed", _speed(account)
     yield "latency", ", ".join(f"{name} {latency(value)}" for name, value in latencies(account).items())
     yield "requests", f"{count(job.requests)}, of which badly ended: {_kinds(job.errors)}"
@@ -127,7 +127,7 @@ def rows(account: Account) -> Iterator[tuple[str, str]]:
 
 def latencies(account: Account) -> dict[str, float | None]:
     """Return the latency in ms of the whole job at each fraction, by its name."""
-    return {name: account.course.latency.quantile(fraction) for name, fraction in FRACTIONS.items()}
+    return {name: account.timeline.latency.quantile(fraction) for name, fraction in FRACTIONS.items()}
 
 
 def settings(account: Account) -> list[tuple[str, str, str]]:
@@ -174,7 +174,7 @@ def _times(account: Account) -> str:
 
 
 def _speed(account: Account) -> str:
-    best = account.course.best_minute_per_s
+    best = account.timeline.best_minute_per_s
     return f"{rate(mean_rate(account.job))} items/s" + (
         f", {rate(best)} in the best minute" if best is not None else ""
     )

@@ -8,8 +8,8 @@ import plotext  # pyright: ignore[reportMissingTypeStubs]
 
 from ...engine.histogram import Histogram
 from ...tui.format import count, latency, short, words
-from .course import Course, Point
 from .scale import bars, kinds_ranked, ticks, time_name, time_ticks
+from .timeline import Point, Timeline
 
 Curve: TypeAlias = tuple[Sequence[tuple[float, float]], str]
 """Points, and a colour."""
@@ -34,27 +34,27 @@ class Canvas:
     """What a break is drawn with."""
 
 
-def charts(course: Course, canvas: Canvas) -> Iterator[tuple[str, str]]:
+def charts(timeline: Timeline, canvas: Canvas) -> Iterator[tuple[str, str]]:
     """Yield each chart's title, and its lines, which are no wider than the canvas and in colour."""
-    if not course.points:
+    if not timeline.points:
         return
-    curve = [(point.middle_s, point.items_per_s) for point in course.points]
+    curve = [(point.middle_s, point.items_per_s) for point in timeline.points]
     yield (
-        f"items/s over the time running{_legend(course, canvas)}",
-        _over_time(course, canvas, [(curve, "cyan")], short, _HIGH),
+        f"items/s over the time running{_legend(timeline, canvas)}",
+        _over_time(timeline, canvas, [(curve, "cyan")], short, _HIGH),
     )
-    if course.latency.total:
+    if timeline.latency.total:
         yield (
             "latency over the time running: p50, p95 and p99, from the lowest line up",
-            _over_time(course, canvas, _latency_curves(course.points), latency, _HIGH),
+            _over_time(timeline, canvas, _latency_curves(timeline.points), latency, _HIGH),
         )
-        yield "latency of requests: how many took how long", _histogram(course.latency, canvas)
-    yield from _errors(course, canvas)
+        yield "latency of requests: how many took how long", _histogram(timeline.latency, canvas)
+    yield from _errors(timeline, canvas)
 
 
-def _legend(course: Course, canvas: Canvas) -> str:
-    signs = ["1 = a change of settings"] if 0 < len(course.turns) <= NUMBERED else []
-    signs += [f"{canvas.gap} stopped or paused"] if course.breaks else []
+def _legend(timeline: Timeline, canvas: Canvas) -> str:
+    signs = ["1 = a change of settings"] if 0 < len(timeline.turns) <= NUMBERED else []
+    signs += [f"{canvas.gap} stopped or paused"] if timeline.breaks else []
     return f" ({', '.join(signs)})" if signs else ""
 
 
@@ -66,40 +66,40 @@ def _latency_curves(points: Sequence[Point]) -> list[Curve]:
     ]
 
 
-def _errors(course: Course, canvas: Canvas) -> Iterator[tuple[str, str]]:
+def _errors(timeline: Timeline, canvas: Canvas) -> Iterator[tuple[str, str]]:
     """Yield a low chart for each of the most frequent kinds."""
-    totals = course.errors
+    totals = timeline.errors
     for name, kinds in kinds_ranked(totals, _KINDS_SHOWN):
-        curve = [(point.middle_s, point.errors_per_min(kinds)) for point in course.points]
+        curve = [(point.middle_s, point.errors_per_min(kinds)) for point in timeline.points]
         total = count(sum(totals[kind] for kind in kinds))
         yield (
             f"errors a minute: {words(name)}, {total} in all",
-            _over_time(course, canvas, [(curve, "red")], short, _LOW),
+            _over_time(timeline, canvas, [(curve, "red")], short, _LOW),
         )
 
 
 def _over_time(
-    course: Course, canvas: Canvas, curves: Sequence[Curve], name: Callable[[float], str], height: int
+    timeline: Timeline, canvas: Canvas, curves: Sequence[Curve], name: Callable[[float], str], height: int
 ) -> str:
     top = max((value for curve, _ in curves for _, value in curve), default=0.0)
     marks = ticks(top, height // 3)
-    seconds = max(course.run_s, 1e-3)
+    seconds = max(timeline.run_s, 1e-3)
     _begin(canvas, height, (0.0, seconds), marks, name)
     times = time_ticks(seconds, max(2, canvas.width // 14))
     _plot.xticks(times, [time_name(each) for each in times])
-    for each in course.breaks:
+    for each in timeline.breaks:
         _plot.scatter([each.at_s] * height, [marks[-1] * i / (height - 1) for i in range(height)], marker=canvas.gap)
     for curve, colour in curves:
         if curve:
             _plot.plot([at for at, _ in curve], [value for _, value in curve], marker=canvas.marker, color=colour)
-    _mark(course, marks[-1])
+    _mark(timeline, marks[-1])
     return _plot.build().rstrip("\n")
 
 
-def _mark(course: Course, top: float) -> None:
-    if len(course.turns) > NUMBERED:
+def _mark(timeline: Timeline, top: float) -> None:
+    if len(timeline.turns) > NUMBERED:
         return
-    for number, turn in enumerate(course.turns, start=1):
+    for number, turn in enumerate(timeline.turns, start=1):
         _plot.vline(turn.at_s, color="yellow")
         _plot.text(str(number), turn.at_s, top, color="yellow", alignment="center")
 

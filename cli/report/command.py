@@ -10,7 +10,7 @@ from typing import Final
 from ...tui.glyphs import charset
 from ..opened import opened
 from .account import Account, failed
-from .course import course
+from .timeline import timeline
 
 PLAIN_WIDTH: Final = 80
 LEAST_WIDTH: Final = 60
@@ -45,7 +45,7 @@ def _account(options: Namespace) -> Account:
         assert snapshot is not None, "a known job has a snapshot"  # noqa: S101
         return Account(
             snapshot,
-            course(reader.history(job.id), reader.changes(job.id)),
+            timeline(reader.history(job.id), reader.changes(job.id)),
             failed(reader.results.failures(job.id)),
             reader.results.files(job.id),
         )

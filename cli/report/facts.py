@@ -4,7 +4,7 @@ from ...engine.snapshot import Change
 from ...engine.text import clean
 from ..facts import facts, mean_rate
 from .account import FRACTIONS, Account, latencies
-from .course import Point
+from .timeline import Point
 from .turns import Pace, Turn
 
 _OF_NOW = ("items_per_s", "eta_s", "latency_ms", "in_flight", "limited_by", "no_answer_s", "lanes")
@@ -13,7 +13,7 @@ _OF_NOW = ("items_per_s", "eta_s", "latency_ms", "in_flight", "limited_by", "no_
 
 def report_facts(account: Account) -> dict[str, object]:
     """Return what the summary has, the points of the charts, and the changes of settings."""
-    course = account.course
+    timeline = account.timeline
     now = facts(account.snapshot)
     return {
         **{name: value for name, value in now.items() if name not in _OF_NOW},
@@ -21,7 +21,7 @@ def report_facts(account: Account) -> dict[str, object]:
         "ended_at": account.ended_at,
         "wall_s": _rounded(account.wall_s),
         "items_per_s": _rounded(mean_rate(account.job)),
-        "best_minute_items_per_s": _rounded(course.best_minute_per_s),
+        "best_minute_items_per_s": _rounded(timeline.best_minute_per_s),
         "cost_per_1000_items_usd": account.cost_per_1000,
         "latency_ms": {name: _rounded(value) for name, value in latencies(account).items()},
         "failures": dict(account.failed.kinds),
@@ -29,9 +29,9 @@ def report_facts(account: Account) -> dict[str, object]:
             {"kind": each.kind, "message": clean(each.message), "items": each.items, "attempts": each.attempts}
             for each in account.failed.messages
         ],
-        "breaks": [{"at_s": _rounded(each.at_s), "lasted_s": _rounded(each.lasted_s)} for each in course.breaks],
-        "series": [_point(point) for point in course.points],
-        "changes": [_change(turn, change) for turn in course.turns for change in turn.changes],
+        "breaks": [{"at_s": _rounded(each.at_s), "lasted_s": _rounded(each.lasted_s)} for each in timeline.breaks],
+        "series": [_point(point) for point in timeline.points],
+        "changes": [_change(turn, change) for turn in timeline.turns for change in turn.changes],
     }
 
 

@@ -46,13 +46,13 @@ def is_report(path: Path) -> bool:
 def _body(account: Account) -> Iterator[Markup]:
     yield element("header", element("h1", account.job.name), element("p", told.state(account)))
     yield _tiles(account)
-    for heading, picture in pictures(account.course):
+    for heading, picture in pictures(account.timeline):
         yield _section(heading, picture)
     if account.job.spent:
         yield _section("Where the time went", _shares(account))
     if messages := told.failure_cells(account):
         yield _section("Why items failed, the most frequent messages", _table(("Items", "Kind", "Message"), messages))
-    if account.course.turns:
+    if account.timeline.turns:
         yield _section("Settings changed", _turns(account))
     yield _section("In full", _rows(told.rows(account)))
     yield _section("Settings in force", _table(("Setting", "Value", "From"), told.settings(account), numbers=()))
@@ -61,7 +61,7 @@ def _body(account: Account) -> Iterator[Markup]:
 
 def _tiles(account: Account) -> Markup:
     job, slow = account.job, told.latencies(account)
-    best = account.course.best_minute_per_s
+    best = account.timeline.best_minute_per_s
     each = (
         ("Items done", count(job.done), f"{percent(job.done, job.total)} of {count(job.total)}"),
         ("Failed", count(job.failed), f"{count(job.left)} left"),
@@ -92,7 +92,7 @@ def _shares(account: Account) -> Markup:
 def _turns(account: Account) -> Markup:
     columns = ("", "Running for", "Who", "Setting", "Items/s", "Errors")
     rows: list[tuple[str, ...]] = []
-    for number, turn in enumerate(account.course.turns, start=1):
+    for number, turn in enumerate(account.timeline.turns, start=1):
         place, who, what, speed, bad = told.turn_cells(turn)
         changed = element("ul", *(element("li", line) for line in what.splitlines()))
         rows.append((str(number), f"{place} ({moment(turn.at)})", who, changed, speed, bad))

@@ -50,7 +50,7 @@ def _lines(account: Account, look: Look) -> Iterator[str]:
     yield from wrap(clean(account.job.name), look.width)
     for name, value in told.rows(account):
         yield from _row(name, value, look.width)
-    for title, chart in charts(account.course, _canvas(look)):
+    for title, chart in charts(account.timeline, _canvas(look)):
         yield from ("", *wrap(title, look.width), chart)
     if messages := told.failure_cells(account, MESSAGE_CHARS):
         yield "\nwhy items failed, the most frequent messages"
@@ -73,7 +73,7 @@ def _row(name: str, value: str, width: int) -> list[str]:
 
 
 def _changes(account: Account, width: int) -> Iterator[str]:
-    turns = account.course.turns
+    turns = account.timeline.turns
     if not turns:
         return
     yield ""

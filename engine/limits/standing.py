@@ -199,7 +199,7 @@ class Standing:
         self._refusals += 1
         self._refused_subjects.add(subject)
         lone = self._proven and subject is not None and len(self._refused_subjects) == 1
-        if self._refusals >= REFUSALS_TO_CLOSE and not lone:
+        if self._refusals >= REFUSALS_TO_CLOSE and not lone and self.closed is None:
             what = "refused the request" if outcome is Outcome.AUTH else "said that the account's quota is used up,"
             text = f"the server {what} {self._refusals} times in a row"
             self.close(f"{text}: {message}" if message else text, refused=True)

@@ -48,6 +48,6 @@ def _key(path: Path, line: int, fields: Mapping[str, object], id_field: str) -> 
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if id_field not in fields:
-        fail(path, line, f"the id {id_field!r} is missing{did_you_mean(id_field, fields)}")
+        fail(path, line, f"has no field {id_field!r}, which input.id names{did_you_mean(id_field, fields)}")
     shown = clean(repr(value), 60)
     fail(path, line, f"the id {id_field!r} must be a number or a text that is not empty, found {shown}")

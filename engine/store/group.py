@@ -89,7 +89,7 @@ def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:
     all_spent = merged(msgspec.json.decode(spent, type=dict[str, float]), tally.spent)
     db.execute(
         """UPDATE jobs SET done = done + ?, failed = failed + ?, requests = requests + ?, tokens_in = tokens_in + ?,
-        tokens_out = tokens_out + ?, cost = cost + ?, cut = cut + ?, cached = cached + ?,
+        tokens_out = tokens_out + ?, cost = cost + ?, cut = cut + ?, cached = cached + ?, asked = asked + ?,
         errors = ?, spent = ? WHERE id = ?""",
         (
             tally.items,
@@ -100,6 +100,7 @@ def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:
             tally.cost,
             tally.cut,
             tally.cached,
+            tally.items + tally.failed - tally.cached,
             msgspec.json.encode(all_errors).decode(),
             msgspec.json.encode(all_spent).decode(),
             job,

@@ -14,10 +14,19 @@ from ..outcome import Answer, Outcome
 from ..redo import Redo
 from .migrations import BUSY_TIMEOUT_S
 
-_KNOWN: Final = """FROM results AS known, jobs
-    WHERE known.digest = items.digest AND outcome IN ('ok', 'bad_item') AND jobs.id = items.job
-    AND known.at >= iif(outcome = 'ok', fresh_from, retry_from)"""
-"""What an item is answered with because an equal one was: well, or by a refusal that will not change."""
+PAGE_BYTES: Final = 8 * 1024 * 1024
+"""So much comes at a time, if those that follow are as large as those before."""
+FIRST_ROWS: Final = 100
+
+_KNOWN: Final = """coalesce(
+    (SELECT seq FROM results AS known WHERE known.digest = items.digest AND outcome = 'ok' AND known.at >= fresh_from
+        AND (model = '' OR known.job = items.job) LIMIT 1),
+    (SELECT seq FROM results AS known WHERE known.digest = items.digest AND outcome = 'bad_item'
+        AND known.at >= retry_from AND (model = '' OR known.job = items.job) LIMIT 1))"""
+"""What an item, joined with its job, is answered with because an equal one was: well, or by a refusal that stays.
+
+What a fallback's model said is for the job alone that has the fallback.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,8 @@ class Known:
 
     answer: Answer
     model: str
+    at: float
+    """When that was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +90,8 @@ def reclaim(db: sqlite3.Connection, job: int) -> int:
     (leased_row,) = db.execute("SELECT leased_row FROM jobs WHERE id = ?", (job,)).fetchone()
     if not leased_row:
         return 0
-    query = f"""SELECT count(DISTINCT digest) FROM items WHERE job = ? AND status = 'pending' AND row <= ?
-        AND NOT EXISTS (SELECT 1 {_KNOWN})"""
+    query = f"""SELECT count(DISTINCT digest) FROM items JOIN jobs ON jobs.id = items.job
+        WHERE items.job = ? AND status = 'pending' AND row <= ? AND {_KNOWN} IS NULL"""
     (unsure,) = db.execute(query, (job, leased_row)).fetchone()
     db.execute("UPDATE jobs SET leased_row = 0, unsure = unsure + ? WHERE id = ?", (unsure, job))
     return int(unsure)
@@ -92,6 +103,7 @@ class Pages:
     def __init__(self, path: Path, job: int) -> None:
         self._uri = f"{path.absolute().as_uri()}?mode=ro"
         self._job = job
+        self._most = FIRST_ROWS
         self.after = 0
         """The row up to which all is read."""
 
@@ -103,8 +115,8 @@ class Pages:
         await self._db.close()
 
     async def next(self, limit: int) -> list[Found]:
-        """Return the following items, none at the end."""
-        found = await self._found("row > ? ORDER BY row LIMIT ?", (self.after, limit))
+        """Return the following items, none at the end; fewer than the limit where those before were large."""
+        found = await self._found("row > ? ORDER BY row LIMIT ?", (self.after, min(limit, self._most)))
         if found:
             self.after = found[-1].item.row
         return found
@@ -118,11 +130,12 @@ class Pages:
         self.after = 0
 
     async def _found(self, which: str, values: Iterable[object]) -> list[Found]:
-        query = f"""SELECT row, key, payload, digest, (
-                SELECT seq {_KNOWN} ORDER BY outcome DESC LIMIT 1)
-            FROM items WHERE job = ? AND status = 'pending' AND {which}"""
+        query = f"""SELECT row, key, payload, digest, {_KNOWN} FROM items JOIN jobs ON jobs.id = items.job
+            WHERE items.job = ? AND status = 'pending' AND {which}"""
         rows = list(await self._db.execute_fetchall(query, (self._job, *values)))
         known = await self._known([seq for *_, seq in rows if seq])
+        size = sum(len(row[2]) for row in rows) + sum(len(each.answer.output) for each in known.values())
+        self._most = max(1, PAGE_BYTES * len(rows) // size) if rows else self._most
         return [
             Found(Item(row, key, _decode(payload), digest), known.get(seq)) for row, key, payload, digest, seq in rows
         ]
@@ -130,13 +143,13 @@ class Pages:
     async def _known(self, seqs: Sequence[int]) -> dict[int, Known]:
         if not seqs:
             return {}
-        query = f"""SELECT seq, outcome, output, message, finish_reason, model FROM results
-            WHERE seq IN ({", ".join("?" * len(seqs))})"""
-        return {seq: _told(*facts) for seq, *facts in await self._db.execute_fetchall(query, seqs)}
-
-
-def _told(outcome: str, output: bytes | None, message: str | None, finish_reason: str, model: str) -> Known:
-    return Known(Answer(Outcome(outcome), output or b"", message or "", finish_reason), model)
+        query = f"""SELECT seq, outcome, coalesce(output, x''), coalesce(message, ''), finish_reason, model, at
+            FROM results WHERE seq IN ({", ".join("?" * len(seqs))})"""
+        rows = await self._db.execute_fetchall(query, seqs)
+        return {
+            seq: Known(Answer(Outcome(outcome), output, message, finish_reason), model, at)
+            for seq, outcome, output, message, finish_reason, model, at in rows
+        }
 
 
 _decode: Any = msgspec.json.Decoder(dict[str, object]).decode

@@ -11,6 +11,7 @@ from ..source.row import Row
 from .tables import create_key_index
 
 CHUNK_ROWS: Final = 5_000
+CHUNK_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,18 @@ class Loaded:
     """Items that are in the input no longer."""
     new: int = 0
     """Items that were not in the input before."""
+
+
+def next_rows(rows: Iterator[Row]) -> list[Row]:
+    """Take as many rows as go into one transaction: fewer where they are large, so that memory stays flat."""
+    chunk: list[Row] = []
+    size = 0
+    for row in islice(rows, CHUNK_ROWS):
+        chunk.append(row)
+        size += len(row.payload)
+        if size >= CHUNK_BYTES:
+            break
+    return chunk
 
 
 def stamp(db: sqlite3.Connection, job: int) -> str:
@@ -50,7 +63,7 @@ def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row])
     An unchanged row stays as it is; one that changed, or is back, is settled by `finish_load`. Raises InputError at a
     second row of the same id, in a first load at its end.
     """
-    chunk = [(job, row.key, row.line, row.digest, row.payload, load) for row in islice(rows, CHUNK_ROWS)]
+    chunk = [(job, row.key, row.line, row.digest, row.payload, load) for row in next_rows(rows)]
     insert = "INSERT INTO items (job, key, line, digest, payload, load) VALUES (?, ?, ?, ?, ?, ?)"
     if not _has_keys(db, job):
         db.executemany(insert, chunk)

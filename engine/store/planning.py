@@ -9,20 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from ..errors import InputError
 from ..redo import PASSING
 from ..source.row import Row
+from .loads import next_rows
 from .migrations import BUSY_TIMEOUT_S
 from .tables import STEPS
 
 Question: TypeAlias = tuple[bytes, bytes]
 """The digest and the payload of a row."""
 
-CHUNK_ROWS: Final = 5_000
 _CACHE_KB: Final = 32_000
 
 _TABLES: Final = (
@@ -149,7 +148,7 @@ class Comparison:
 
     def take(self, rows: Iterator[Row]) -> int:
         """Take the next rows and return how many they were, 0 at the end."""
-        chunk = list(islice(rows, CHUNK_ROWS))
+        chunk = next_rows(rows)
         after = self.rows
         self.rows += len(chunk)
         self._db.execute("BEGIN")
@@ -232,16 +231,21 @@ class Comparison:
 
 
 def _judgement(job: Stored) -> str:
-    """Return the query for how each row behind a number stands, and where an answer to it is known from."""
+    """Return the query for how each row behind a number stands, and where an answer to it is known from.
+
+    What counts as known is the rule of `_KNOWN` in `items`.
+    """
     items = f"items ON items.job = {job.id} AND items.key = seen.key"
     if not job.loaded:
         items = "(SELECT NULL AS row, NULL AS status, NULL AS digest) AS items ON 0"
-    equal = "results AS known WHERE known.digest = seen.digest AND outcome IN ('ok', 'bad_item')"
-    return f"""SELECT {_STANDING},
-        (SELECT known.job FROM {equal} AND (outcome = 'ok' OR known.job <> {job.id})
-            AND known.at >= iif(outcome = 'ok', {job.fresh_from!r}, {job.retry_from!r}) ORDER BY outcome DESC LIMIT 1),
-        (SELECT (SELECT key FROM items AS refused WHERE refused.row = known.item) FROM {equal}
-            AND outcome = 'bad_item' AND known.job = {job.id} AND known.at >= {job.retry_from!r} LIMIT 1)
+    equal = "FROM results AS known WHERE known.digest = seen.digest AND outcome ="
+    return f"""SELECT {_STANDING}, coalesce(
+        (SELECT known.job {equal} 'ok' AND known.at >= {job.fresh_from!r}
+            AND (model = '' OR known.job = {job.id}) LIMIT 1),
+        (SELECT known.job {equal} 'bad_item' AND known.at >= {job.retry_from!r}
+            AND model = '' AND known.job <> {job.id} LIMIT 1)),
+        (SELECT (SELECT key FROM items AS refused WHERE refused.row = known.item)
+            {equal} 'bad_item' AND known.at >= {job.retry_from!r} AND known.job = {job.id} LIMIT 1)
         FROM seen LEFT JOIN {items} WHERE number > ? ORDER BY number"""
 
 

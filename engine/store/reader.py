@@ -23,7 +23,7 @@ CHANGES_SHOWN = 500
 _JOB_COLUMNS = """id, name, state, reason, exit_code, total, done, failed, requests, errors, cut, spent,
     tokens_in, tokens_out, cost, created_at, started_at, ended_at, active_s,
     spec ->> '$.task.type', spec ->> '$.task.model', spec ->> '$.task.base_url', spec ->> '$.input.path',
-    spec ->> '$.output.path', spec ->> '$.output.failures', cached, unsure"""
+    spec ->> '$.output.path', spec ->> '$.output.failures', cached, unsure, asked"""
 
 
 class Reader:

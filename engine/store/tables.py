@@ -176,6 +176,9 @@ CREATE TABLE lane_memory (
 _IDENTITY = """
 -- Items that were answered by what an equal item was answered before, here or in another job.
 ALTER TABLE jobs ADD COLUMN cached INTEGER NOT NULL DEFAULT 0;
+-- Items that ended by being asked, over all runs, also where the answer counts no more.
+ALTER TABLE jobs ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET asked = done + failed;
 -- Answers of other jobs from before this time are none for this one: it was to be done afresh.
 ALTER TABLE jobs ADD COLUMN fresh_from REAL NOT NULL DEFAULT 0;
 -- Failures from before this time keep no item of this job from being tried: they were to be tried again.
@@ -184,10 +187,12 @@ ALTER TABLE jobs ADD COLUMN retry_from REAL NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN leased_row INTEGER NOT NULL DEFAULT 0;
 -- Items that may have been sent, and billed, by engines that died before the answer was kept.
 ALTER TABLE jobs ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;
--- 1: not asked, but copied from the answer to an equal item.
+-- 1: not asked, but copied from the answer to an equal item, with the time of that.
 ALTER TABLE results ADD COLUMN cached INTEGER NOT NULL DEFAULT 0;
--- The answers that equal items may have: good ones, and refusals that will not change.
-CREATE INDEX results_known ON results (digest) WHERE outcome IN ('ok', 'bad_item');
+-- What equal items are answered with: good answers, and refusals that will not change. Where very many ask the same,
+-- each of them finds one at once, as nothing has to be sorted.
+CREATE INDEX results_ok ON results (digest, at) WHERE outcome = 'ok';
+CREATE INDEX results_refused ON results (digest, at) WHERE outcome = 'bad_item';
 DROP INDEX results_failed;
 CREATE INDEX results_failed ON results (job, outcome, message) WHERE outcome <> 'ok';
 -- In its place each job has an index of its own, items_of_1 and so on, made when its first load is over.

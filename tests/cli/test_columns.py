@@ -1,7 +1,7 @@
 """The columns of a table: no value loses a digit, whatever stands beside it."""
 
 import pytest
-from batchtop.cli.export.columns import MOST_FIELDS, Kind, cell, id_text, id_value, survey, text_of
+from batchtop.cli.export.columns import MOST_FIELDS, Kind, cell, id_text, id_value, infer_columns, text_of
 from batchtop.engine.errors import OutputError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,13 +30,13 @@ PYTHON = {Kind.BOOL: bool, Kind.INT64: int, Kind.DOUBLE: float, Kind.STRING: str
     ],
 )
 def test_the_kind_of_a_field(values: list[object], kind: Kind):
-    columns = survey(("1", json.encode({"f": value})) for value in values)
+    columns = infer_columns(("1", json.encode({"f": value})) for value in values)
     assert columns.fields == ({"f": kind} if values else {})
 
 
 @given(st.lists(FINITE | st.lists(FINITE) | st.dictionaries(st.text(), FINITE)))
 def test_a_column_holds_every_value_of_its_field(values: list[object]):
-    columns = survey(("1", json.encode({"f": value})) for value in values)
+    columns = infer_columns(("1", json.encode({"f": value})) for value in values)
     for value in values:
         kind = columns.fields["f"]
         held = cell(value, kind)
@@ -59,7 +59,7 @@ def test_what_is_no_text_stays_json():
 
 
 def test_fields_are_in_alphabetical_order_and_not_endless():
-    columns = survey([("1", b'{"b":1}'), ('"x"', b'{"a":1}'), ("2", b"")])
+    columns = infer_columns([("1", b'{"b":1}'), ('"x"', b'{"a":1}'), ("2", b"")])
     assert (list(columns.fields), columns.ids) == (["a", "b"], Kind.JSON)
     with pytest.raises(OutputError, match="different fields: export them as jsonl"):
-        survey((str(number), json.encode({f"f{number}": 1})) for number in range(MOST_FIELDS + 1))
+        infer_columns((str(number), json.encode({f"f{number}": 1})) for number in range(MOST_FIELDS + 1))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from batchtop.cli.report.account import MESSAGES_SHOWN, Account, failed
-from batchtop.cli.report.course import course
 from batchtop.cli.report.facts import report_facts
 from batchtop.cli.report.html import MARK, report_html
 from batchtop.cli.report.markup import element
 from batchtop.cli.report.text import Look, report_text
+from batchtop.cli.report.timeline import timeline
 from batchtop.engine.simulator import Behaviour, Simulator
 from batchtop.engine.store.migrations import connect
 from batchtop.engine.store.reader import CHANGES_SHOWN
@@ -30,7 +30,7 @@ def account(*, seconds: int = 185, groups: int = 3) -> Account:
     made = samples(seconds=seconds)
     told = failed(Failures(f"kind_{i % 2}", f"{HOSTILE} {i}", i + 1, 3, i) for i in range(groups))
     job = replace(shot.job, name=f"job {HOSTILE}", model=HOSTILE, input=HOSTILE, cost=4.2)
-    return Account(replace(shot, job=job, samples=made), course(made, shot.changes), told, ("in.jsonl",))
+    return Account(replace(shot, job=job, samples=made), timeline(made, shot.changes), told, ("in.jsonl",))
 
 
 class Checked(HTMLParser):
@@ -109,7 +109,7 @@ def test_a_job_that_has_hardly_run_has_a_report(write: Callable[[Account], str],
 
 def test_a_running_job_is_told_up_to_now() -> None:
     shot = snapshot()
-    running = Account(shot, course(shot.samples, shot.changes), failed(()), ())
+    running = Account(shot, timeline(shot.samples, shot.changes), failed(()), ())
     assert "to now" in report_text(running, Look(80, colour=False, charset="braille"))
     assert running.wall_s == shot.taken_at - (shot.job.started_at or 0)
 

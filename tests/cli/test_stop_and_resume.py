@@ -121,17 +121,15 @@ async def test_a_torn_output_is_mended(shell: Shell, provider: Simulator) -> Non
     assert shell.ids() == once(200)
 
 
-@pytest.mark.slow
-async def test_killed_at_any_moment_it_loses_nothing_and_writes_nothing_twice(
-    shell: Shell, provider: Simulator
-) -> None:
+async def test_a_killed_command_loses_nothing_and_writes_nothing_twice(shell: Shell, provider: Simulator) -> None:
+    """Of the command a few kills; the engine in it is killed at many more moments in its own tests."""
     draw = random.Random(7)
     provider.behaviour = Behaviour(latency_ms=100)
-    shell.job(provider.base_url, rows=1500, settings=BRISK)
-    kills = [await killed(shell, provider, draw.uniform(0.1, 0.6), sending=False) for _ in range(2)]
-    kills += [await killed(shell, provider, draw.uniform(0.0, 0.6)) for _ in range(6)]
+    shell.job(provider.base_url, rows=800, settings=BRISK)
+    kills = [await killed(shell, provider, draw.uniform(0.1, 0.6), sending=False)]
+    kills += [await killed(shell, provider, draw.uniform(0.0, 0.6)) for _ in range(2)]
     assert (await shell.headless()).code == 0
-    assert shell.ids() == shell.stored_ids() == once(1500)
+    assert shell.ids() == shell.stored_ids() == once(800)
     again = {subject: count - 1 for subject, count in sent(provider).items() if count > 1}
     assert again, "no kill met anything in flight"
     unsafe = sum((in_flight(provider, at) for at in kills), Counter())

@@ -17,7 +17,7 @@ KEY = "swordfish-4711"
 async def test_the_job_outlives_its_dashboard_and_the_engine_goes_when_idle(shell: Shell, provider: Simulator) -> None:
     provider.behaviour = Behaviour(latency_ms=100, keys=(KEY,))
     shell.environment["MY_KEY"] = KEY
-    shell.job(provider.base_url, name="reviews", rows=300, settings="batch_size = 5\nconcurrency = 2", keys='"MY_KEY"')
+    shell.job(provider.base_url, name="reviews", rows=200, settings="batch_size = 5\nconcurrency = 2", keys='"MY_KEY"')
     with Terminal(shell, "run", "reviews.toml") as terminal:
         await terminal.shows("reviews")
         await until(lambda: len(provider.arrivals) > 20)
@@ -30,9 +30,9 @@ async def test_the_job_outlives_its_dashboard_and_the_engine_goes_when_idle(shel
         terminal.signal(signal.SIGKILL)
         await until(lambda: terminal.popen.poll() is not None)
     left = len(provider.arrivals)
-    assert left < 300
+    assert left < 200
     await until(lambda: shell.state("reviews") == "finished")
-    assert shell.ids() == once(300)
+    assert shell.ids() == once(200)
     await until(lambda: not psutil.pid_exists(engine), lambda: "the engine's end", 10)
     assert owner(shell.db) is None
     assert "Traceback" not in (shell.folder / "batchtop.db.log").read_text()

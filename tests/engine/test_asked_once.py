@@ -1,14 +1,16 @@
 """The same question is asked once: within an input, in a later run, and in another job of the workspace."""
 
 import asyncio
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 from batchtop.engine import feed, twins
 from batchtop.engine.item import Item
-from batchtop.engine.job import InputSpec
+from batchtop.engine.job import InputSpec, OutputSpec
 from batchtop.engine.outcome import RETRIED_BY_RERUN, Answer, Outcome
 from batchtop.engine.settle import Settled
 from batchtop.engine.testing import answered, dropped, refused
@@ -17,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from .desk import Desk
-from .workshop import chat, embeddings, lines_of, rows_of, write_rows
+from .workshop import chat, embeddings, lines_of, numbered, rows_of, write_rows
 
 
 @pytest.fixture
@@ -82,6 +84,21 @@ async def test_what_another_job_was_answered_is_not_asked_again(desk: Desk):
     assert rows_of(desk.workspace, query)[0] == ('"n90"', b'"TEXT 90"')
 
 
+async def test_what_another_model_answered_is_for_its_own_job_alone(desk: Desk):
+    """A job without that fallback never asked for it."""
+    desk.rows(3)
+    await desk.run()
+    with closing(sqlite3.connect(desk.workspace)) as db, db:
+        db.execute("UPDATE results SET model = 'other-model' WHERE item = 1")
+    write_rows(desk.input, [*numbered(3), {"id": 3, "text": "text 0"}])
+    await desk.run()
+    assert desk.sent["text 0"] == 1, "the job itself may have it"
+    other = msgspec.structs.replace(desk.job(), name="other")
+    await desk.run(msgspec.structs.replace(other, output=OutputSpec()))
+    assert desk.sent == Counter({"text 0": 2, "text 1": 1, "text 2": 1})
+    assert desk.snapshot("other").job.cached == 3
+
+
 async def test_another_prompt_is_another_question(desk: Desk):
     desk.rows(5)
     await desk.run()
@@ -144,3 +161,20 @@ def test_every_item_ends_once_whatever_happens_to_the_first(steps):
         to_send += [following] if following else []
     assert sorted(ended) == list(range(len(steps)))
     assert len(hand) == 0
+
+
+async def test_a_text_without_a_field_is_asked_once_and_that_is_told(desk: Desk):
+    desk.rows(5)
+    await desk.run(desk.job(task=chat(prompt="A poem.")))
+    assert len(desk.provider.asked) == 1
+    assert any("every row asks the same" in line for line in desk.told())
+
+
+def test_those_that_wait_hold_no_fields_and_have_them_when_they_are_sent():
+    hand = Twins()
+    first, second, third = (Item(row, str(row), {"text": "long"}, b"a") for row in range(3))
+    assert [hand.first(each) for each in (first, second, third)] == [True, False, False]
+    _, following = hand.answered(Settled(first, Answer(Outcome.TIMEOUT), 5, 5.0, 0.0))
+    assert following == second
+    (last,), _ = hand.answered(Settled(second, Answer(Outcome.OK), 1, 5.0, 0.0))
+    assert (last.item.row, last.item.fields) == (2, {})

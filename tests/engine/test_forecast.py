@@ -4,8 +4,12 @@ from dataclasses import replace
 from hashlib import blake2b
 
 import pytest
-from batchtop.engine.draw import Draw
-from batchtop.engine.forecast import (
+from batchtop.engine.histogram import Histogram
+from batchtop.engine.item import Item
+from batchtop.engine.limits.estimate import Average
+from batchtop.engine.limits.saved import SavedLane
+from batchtop.engine.plan.draw import Draw
+from batchtop.engine.plan.forecast import (
     Interval,
     Rendered,
     Work,
@@ -17,13 +21,9 @@ from batchtop.engine.forecast import (
     tokens_out,
     work,
 )
-from batchtop.engine.histogram import Histogram
-from batchtop.engine.item import Item
-from batchtop.engine.limits.estimate import Average
-from batchtop.engine.limits.saved import SavedLane
+from batchtop.engine.plan.timing import Limit, answer_s, duration, limits
 from batchtop.engine.settings import Settings
 from batchtop.engine.tasks import build_task
-from batchtop.engine.timing import Limit, answer_s, duration, limits
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -13,10 +13,10 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import pytest
-from batchtop.engine.appended import Appended
 from batchtop.engine.errors import OutputError
 from batchtop.engine.outcome import Outcome
-from batchtop.engine.output import OutputFiles
+from batchtop.engine.output.appended import Appended
+from batchtop.engine.output.files import OutputFiles
 from batchtop.engine.settle import Settled
 from batchtop.engine.store import record
 from batchtop.engine.store.migrations import connect

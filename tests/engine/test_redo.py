@@ -1,5 +1,7 @@
 """What is done again because somebody wants it: failures of one kind or all, or everything afresh."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from batchtop.engine.redo import Redo
 from batchtop.engine.testing import answered, refused
 
 from .desk import Desk, asked_for, failing
-from .workshop import lines_of, rows_of, until
+from .workshop import chat, lines_of, numbered, rows_of, until, write_rows
 
 FRESH = Redo(fresh=True)
 
@@ -111,6 +113,79 @@ async def test_a_job_whose_last_item_is_in_flight_still_takes_a_retry(desk: Desk
         desk.provider.gate.set()
         assert (await engine.wait("job")).exit_code == 0
     desk.check(3)
+
+
+async def test_a_retry_is_not_overtaken_by_the_end_of_the_job(desk: Desk):
+    """The last item is answered while what had failed is being made pending."""
+    desk.rows(3)
+    last = asyncio.Event()
+
+    def last_waits(asked):
+        if asked.texts[0] == "text 2" and not last.is_set():
+            last.set()
+            desk.provider.gate.clear()
+        return 0.0
+
+    desk.provider.latency_s = last_waits
+    desk.provider.answer = failing("text 0")
+    busy = threading.Event()
+    async with desk.engine() as engine:
+        runner = await engine.submit(desk.job(batch_size=1, concurrency=1))
+        await last.wait()
+        await until(lambda: desk.snapshot().job.failed == 1)
+        desk.provider.answer = answered
+        holding = asyncio.create_task(engine._writer.run(lambda _: busy.wait(10)))
+        await asyncio.sleep(0)
+        retrying = asyncio.create_task(runner.retry(Redo.kinds([Outcome.BAD_ITEM])))
+        await asyncio.sleep(0)
+        desk.provider.gate.set()
+        await until(lambda: not runner._loop.in_flight)
+        busy.set()
+        await holding
+        assert await retrying == 1
+        assert (await engine.wait("job")).exit_code == 0
+    desk.check(3)
+
+
+async def test_what_is_tried_again_goes_once_however_long_the_failures_file_takes(desk: Desk, monkeypatch):
+    desk.rows(700)
+    ahead = [f"text {number}" for number in range(480, 500)]
+    desk.provider.answer = failing(*ahead)
+    job = desk.job(concurrency=16)
+    await desk.run(job)
+    rows = [row if row["text"] in ahead else row | {"text": f"new {row['id']}"} for row in numbered(700)]
+    write_rows(desk.input, rows)
+    desk.provider.answer = answered
+    desk.provider.latency_s = lambda _: 0.03
+    async with desk.engine() as engine:
+        runner = await engine.submit(job)
+        await until(lambda: desk.provider.in_flight)
+        renew = runner._delivery.renew_failures
+
+        async def late() -> None:
+            await until(lambda: desk.sent["text 480"] == 2)
+            await renew()
+
+        monkeypatch.setattr(runner._delivery, "renew_failures", late)
+        assert await runner.retry(Redo.kinds([Outcome.BAD_ITEM])) == 20
+        assert (await engine.wait("job")).exit_code == 0
+    assert {desk.sent[text] for text in ahead} == {2}
+    desk.check(700)
+
+
+@pytest.mark.parametrize("changed", ["input", "prompt", "nothing"])
+async def test_a_running_job_that_is_run_again_tells_what_it_does_not_take_over(desk: Desk, changed: str):
+    desk.provider.gate.clear()
+    async with desk.engine() as engine:
+        await engine.submit(desk.job())
+        await until(lambda: desk.provider.in_flight)
+        if changed == "input":
+            desk.rows(101)
+        await engine.submit(desk.job(task=chat(prompt="Other: {text}")) if changed == "prompt" else desk.job())
+        desk.provider.gate.set()
+        await engine.wait("job")
+    assert any("is another now than when this run began" in line for line in desk.told()) == (changed != "nothing")
+    desk.check(100)
 
 
 async def test_what_can_not_be_retried_is_told(desk: Desk):

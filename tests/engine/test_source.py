@@ -52,7 +52,7 @@ class TestJsonl:
     @pytest.mark.parametrize(
         ("line", "told"),
         [
-            ("{}", "the id 'id' is missing"),
+            ("{}", "has no field 'id', which input.id names"),
             ('{"idx": 1}', "did you mean 'idx'?"),
             ('{"id": null}', "found None"),
             ('{"id": ""}', "found ''"),
@@ -125,7 +125,7 @@ class TestCsv:
         assert told in str(caught.value)
 
     def test_a_missing_id_column_is_told_with_the_nearest(self, rows):
-        with pytest.raises(InputError, match=r"line 2: the id 'idd' is missing; did you mean 'id'"):
+        with pytest.raises(InputError, match=r"line 2: has no field 'idd', which input.id names; did you mean 'id'"):
             rows("a.csv", "id,text\n1,a\n", id="idd")
 
 

@@ -11,7 +11,8 @@ from batchtop.engine.errors import InputError
 from batchtop.engine.loading import load
 from batchtop.engine.outcome import RETRIED_BY_RERUN, Outcome
 from batchtop.engine.redo import PASSING
-from batchtop.engine.store import items
+from batchtop.engine.source import open_source
+from batchtop.engine.store import items, loads
 from batchtop.engine.store.items import Pages
 from batchtop.engine.store.loads import CHUNK_ROWS, Loaded
 from batchtop.engine.store.reader import Reader
@@ -175,6 +176,54 @@ async def test_an_id_used_twice_is_told_with_both_lines(desk: Desk, between: int
     with pytest.raises(InputError, match=rf"line {between + 3}: the id 1 was used before, on line 2; ids have to"):
         await desk.load(*rows, row(1))
     assert await desk.load(*rows) == Loaded(between + 2, between + 2, new=between + 2), "mended, it loads"
+
+
+async def test_large_rows_come_in_a_few_at_a_time(desk: Desk, monkeypatch):
+    monkeypatch.setattr(loads, "CHUNK_BYTES", 100)
+    await desk.load(*(row(number, "x" * 60) for number in range(5)))
+    rows = open_source(desk.spec.input)
+    sizes = [len(loads.next_rows(rows)) for _ in range(4)]
+    assert sizes == [2, 2, 1, 0]
+    assert len(desk.statuses()) == 5
+
+
+async def test_large_items_are_read_a_few_at_a_time(desk: Desk, monkeypatch):
+    monkeypatch.setattr(items, "PAGE_BYTES", 10_000)
+    monkeypatch.setattr(items, "FIRST_ROWS", 2)
+    await desk.load(*(row(number, "x" * (1_000 if number < 30 else 10)) for number in range(200)))
+    async with Pages(desk.writer.path, desk.job) as pages:
+        sizes = [len(page) for _ in range(8) if (page := await pages.next(100))]
+    assert sum(sizes) == 200
+    assert sizes[:5] == [2, 9, 9, 9, 9], "as many as are that large"
+    assert max(sizes) > 50
+
+
+async def test_an_answer_is_found_at_once_however_many_equal_items_have_it(desk: Desk):
+    count = 2_000
+    await desk.load(*(row(number) for number in range(count)))
+    await desk.finish(**{f"k{number}": Outcome.OK for number in range(100, count)})
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    async with Pages(desk.writer.path, desk.job) as pages:
+        await pages._db.set_progress_handler(step, 1_000)
+        found = await pages.next(100)
+    assert [each.known is not None for each in found] == [True] * 100
+    assert steps < 100, f"some {steps * 10} instructions an item"
+
+
+async def test_a_copy_is_as_old_as_the_answer_that_it_is_of(desk: Desk):
+    """Else a job that is to be done afresh would take over what was answered before."""
+    await desk.load(row(1), row(2))
+    await desk.finish(k1=Outcome.OK)
+    ((at,),) = rows_of(desk.writer.path, "SELECT at FROM results")
+    async with Pages(desk.writer.path, desk.job) as pages:
+        (found,) = await pages.next(10)
+    assert found.known
+    assert found.known.at == at
 
 
 async def test_a_load_that_was_broken_off_counts_for_nothing(desk: Desk, tmp_path: Path):

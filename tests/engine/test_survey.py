@@ -11,10 +11,10 @@ from batchtop.engine import Engine
 from batchtop.engine.errors import InputError
 from batchtop.engine.job import InputSpec, JobSpec
 from batchtop.engine.outcome import Outcome
+from batchtop.engine.plan.survey import Survey, survey
 from batchtop.engine.redo import Redo
 from batchtop.engine.settings import Layer
 from batchtop.engine.store.planning import Counts
-from batchtop.engine.survey import Survey, survey
 from batchtop.engine.testing import Asked, FakeTransport, answered, refused
 from batchtop.engine.transport import Response
 from hypothesis import HealthCheck, given, settings

@@ -53,6 +53,7 @@ JOB = JobRow(
     requests=4_310,
     errors=MappingProxyType({"rate_limited": 212, "timeout": 17, "bad_item": 12, "overloaded": 3}),
     cut=0,
+    asked=4_080,
     spent=MappingProxyType({"in_flight": 1_486.0, "rpm": 402.0, "delay": 61.0, "cooldown": 24.0, "source": 4.0}),
     tokens_in=812_400,
     tokens_out=98_120,
@@ -152,7 +153,7 @@ def snapshot(**changes: object) -> Snapshot:
 
 def ended(state: JobState = JobState.FINISHED, reason: str = "") -> Snapshot:
     """Return the same job after its end."""
-    job = replace(JOB, state=state, reason=reason, done=8_988, ended_at=START, exit_code=1)
+    job = replace(JOB, state=state, reason=reason, done=8_988, asked=9_000, ended_at=START, exit_code=1)
     return snapshot(job=job, engine=None, taken_at=START + 600)
 
 

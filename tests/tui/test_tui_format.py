@@ -53,7 +53,8 @@ def test_a_percentage_is_100_only_for_all_of_it(part: int, whole: int, text: str
 
 
 @pytest.mark.parametrize(
-    ("usd", "text"), [(None, "no price"), (0.0, "$0.00"), (0.00123, "$0.0012"), (1_234.5, "$1,234.50")]
+    ("usd", "text"),
+    [(None, "no price"), (0.0, "$0.00"), (0.00001, "<$0.0001"), (0.00123, "$0.0012"), (1_234.5, "$1,234.50")],
 )
 def test_money(usd: float | None, text: str) -> None:
     assert say.money(usd) == text

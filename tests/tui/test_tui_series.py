@@ -57,6 +57,11 @@ def test_eta_is_left_over_the_last_minute_and_unknown_unless_running() -> None:
     assert series.eta_s(replace(running, job=replace(JOB, state=JobState.PAUSED))) is None
 
 
+def test_eta_leaves_out_the_time_that_slots_stood_back_for_a_trial() -> None:
+    tried = tuple(replace(sample, spent={"in_flight": 1.0, "trial": 3.0}) for sample in steady(10, 60))
+    assert series.eta_s(snapshot(samples=tried)) == pytest.approx(JOB.left / 40)
+
+
 def test_the_charts_of_a_job_that_stands_still_end_at_its_last_sample() -> None:
     paused = snapshot(job=replace(JOB, state=JobState.PAUSED), taken_at=START + 99)
     assert series.end_of(paused) == START

@@ -1,6 +1,6 @@
 """How a job ended, or stands, in a few lines."""
 
-from ...engine.snapshot import Snapshot
+from ...engine.snapshot import JobRow, Snapshot
 from ...engine.text import clean
 from .. import format as say
 from ..limiting import shares_text
@@ -18,12 +18,18 @@ def summary(snapshot: Snapshot) -> list[Line]:
         ("mean rate", line(f"{say.rate(mean_rate(snapshot))} items/s", (" while running", "dim"))),
         ("latency", line(latency_text(snapshot), (f" ({span_shown(snapshot)})", "dim"))),
         ("time went", line(shares_text(job.spent) or "-")),
-        ("requests", line(say.count(job.requests))),
+        ("requests", line(say.count(job.requests), (_unasked(job), "dim"))),
         ("tokens", line(f"{say.count(job.tokens_in)} in, {say.count(job.tokens_out)} out")),
         ("cost", line(say.money(job.cost))),
         ("output", line(clean(job.output) or "none")),
     )
     return [line((f"{name:<11}", "dim"), *value) for name, value in facts]
+
+
+def _unasked(job: JobRow) -> str:
+    """Return what the requests don't account for: answers that were copied, and items billed in vain, perhaps."""
+    facts = ((job.cached, "items not asked, by an equal one's answer"), (job.unsure, "maybe billed in vain"))
+    return "".join(f"; {say.count(number)} {what}" for number, what in facts if number)
 
 
 def latency_text(snapshot: Snapshot) -> str:
@@ -33,6 +39,6 @@ def latency_text(snapshot: Snapshot) -> str:
 
 
 def mean_rate(snapshot: Snapshot) -> float | None:
-    """Return items a second over all the time the job ran."""
+    """Return the items that were asked and ended in a second, over all the time the job ran; copies take none."""
     job = snapshot.job
-    return (job.done + job.failed) / job.active_s if job.active_s > 0 else None
+    return job.asked / job.active_s if job.active_s > 0 else None

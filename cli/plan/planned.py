@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..engine import forecast
-from ..engine.forecast import Interval
-from ..engine.job import ChatSpec, JobSpec
-from ..engine.store.planning import Counts
-from ..engine.survey import Survey
-from ..engine.timing import Duration, Limit, answer_s, duration, limits
+from ...engine.job import ChatSpec, JobSpec
+from ...engine.plan import forecast
+from ...engine.plan.forecast import Interval
+from ...engine.plan.survey import Survey
+from ...engine.plan.timing import Duration, Limit, answer_s, duration, limits
+from ...engine.store.planning import Counts
 
 
 @dataclass(frozen=True, slots=True)

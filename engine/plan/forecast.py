@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from .identity import used_fields
-from .item import Item
-from .job import ChatSpec, TaskSpec, cost_usd
-from .limits.estimate import LEAST_SEEN
-from .limits.saved import SavedLane
-from .outcome import Usage
-from .settings import Settings
-from .tasks import Task
-from .tasks.template import compile_template
+from ..identity import used_fields
+from ..item import Item
+from ..job import ChatSpec, TaskSpec, cost_usd
+from ..limits.estimate import LEAST_SEEN
+from ..limits.saved import SavedLane
+from ..outcome import Usage
+from ..settings import Settings
+from ..tasks import Task
+from ..tasks.template import compile_template
 
 _BYTES_GUESS: Final = (0.6, 1.0, 1.5)
 """Real tokens of prompts, as a share of what their bytes suggest: prose in English lies low, other scripts high."""

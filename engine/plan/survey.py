@@ -8,18 +8,18 @@ from typing import Any
 
 import msgspec
 
+from ..errors import WorkspaceError
+from ..identity import fingerprint, identify
+from ..item import Item
+from ..job import JobSpec
+from ..loading import Progress
+from ..settings import Settings, resolve
+from ..source import open_source
+from ..store.past import Past, past
+from ..store.planning import Comparison, Counts, beside, stored
+from ..tasks import build_task
 from .draw import Draw
-from .errors import WorkspaceError
 from .forecast import Work, fitness, render, work
-from .identity import fingerprint, identify
-from .item import Item
-from .job import JobSpec
-from .loading import Progress
-from .settings import Settings, resolve
-from .source import open_source
-from .store.past import Past, past
-from .store.planning import Comparison, Counts, beside, stored
-from .tasks import build_task
 
 _fields: Any = msgspec.json.Decoder(dict[str, object]).decode
 

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
+from ..errors import OutputError
+from ..store.reader import Reader
+from ..store.record import Place
+from ..store.results import Result, Results, Selection
 from .appended import STDOUT, Appended, part_of, sync_folder
-from .errors import OutputError
-from .store.reader import Reader
-from .store.record import Place
-from .store.results import Result, Results, Selection
 
 
 def write_ordered(workspace: Path, job: int, path: str) -> Place:

@@ -1,10 +1,10 @@
-"""The course of a job is told from its samples: nothing is lost in it, and breaks are cut out."""
+"""The timeline of a job is told from its samples: nothing is lost in it, and breaks are cut out."""
 
 from collections.abc import Iterable, Mapping
 
 import pytest
-from batchtop.cli.report.course import POINTS, course
 from batchtop.cli.report.scale import bars, kinds_ranked, ticks, time_name, time_ticks
+from batchtop.cli.report.timeline import POINTS, timeline
 from batchtop.engine.histogram import Histogram
 from batchtop.engine.snapshot import Change, Sample
 from hypothesis import given
@@ -36,7 +36,7 @@ def test_no_item_is_lost_or_counted_twice(parts: list[tuple[int, float, float, b
     for items, span_s, gap_s, paused in parts:
         at += gap_s + span_s
         made.append(sample(at, items, span_s=span_s, target=0 if paused else 4, errors={"timeout": items}))
-    told = course(made, [Change(each.at, "me", "rpm", 1, 2) for each in made[:3]])
+    told = timeline(made, [Change(each.at, "me", "rpm", 1, 2) for each in made[:3]])
     assert len(told.points) <= POINTS
     for name in ("items", "failed", "requests"):
         assert sum(getattr(point, name) for point in told.points) == sum(getattr(each, name) for each in made)
@@ -48,7 +48,7 @@ def test_no_item_is_lost_or_counted_twice(parts: list[tuple[int, float, float, b
 
 
 def test_a_night_without_the_job_is_a_break() -> None:
-    told = course([*steady(0, 100, 5), *steady(30_000, 50, 5)], [Change(30_010.0, "me", "rpm", 1, 2)])
+    told = timeline([*steady(0, 100, 5), *steady(30_000, 50, 5)], [Change(30_010.0, "me", "rpm", 1, 2)])
     assert told.run_s == 150
     assert [(each.at_s, each.lasted_s) for each in told.breaks] == [(100, 29_900)]
     assert {point.items_per_s for point in told.points} == {6.0}
@@ -58,15 +58,15 @@ def test_a_night_without_the_job_is_a_break() -> None:
 
 def test_a_pause_is_a_break_too() -> None:
     paused = [sample(10.0 + i, 0, target=0) for i in range(1, 31)]
-    told = course([*steady(0, 10, 3), *paused, *steady(40, 10, 3)], [])
+    told = timeline([*steady(0, 10, 3), *paused, *steady(40, 10, 3)], [])
     assert (told.run_s, [each.lasted_s for each in told.breaks]) == (20, [30])
 
 
 def test_the_best_minute_is_whole_and_has_no_break() -> None:
-    assert course(steady(0, 59, 3), []).best_minute_per_s is None
-    assert course([*steady(0, 50, 3), *steady(500, 50, 3)], []).best_minute_per_s is None
+    assert timeline(steady(0, 59, 3), []).best_minute_per_s is None
+    assert timeline([*steady(0, 50, 3), *steady(500, 50, 3)], []).best_minute_per_s is None
     uneven = [*steady(0, 100, 3), *steady(100, 60, 30), *steady(160, 100, 3)]
-    assert course(uneven, []).best_minute_per_s == 40.0
+    assert timeline(uneven, []).best_minute_per_s == 40.0
 
 
 def test_a_change_is_judged_by_the_time_up_to_the_next() -> None:
@@ -76,7 +76,7 @@ def test_a_change_is_judged_by_the_time_up_to_the_next() -> None:
         Change(100.2, "me", "delay", 1, 2),
         Change(120.0, "me", "rpm", 2, 3),
     ]
-    first, second = course(made, changes).turns
+    first, second = timeline(made, changes).turns
     assert [change.key for change in first.changes] == ["rpm", "delay"]
     paces = (first.before, first.after, second.before, second.after)
     assert [pace.items_per_s for pace in paces] == [4.0, 8.0, 8.0, 12.0]
@@ -84,7 +84,7 @@ def test_a_change_is_judged_by_the_time_up_to_the_next() -> None:
 
 
 def test_a_change_of_a_job_that_has_not_run_has_nothing_to_compare() -> None:
-    told = course([], [Change(5.0, "me", "rpm", 1, 2)])
+    told = timeline([], [Change(5.0, "me", "rpm", 1, 2)])
     (turn,) = told.turns
     assert (turn.before.items_per_s, turn.after.error_share, told.points, told.last_at) == (None, None, (), None)
 

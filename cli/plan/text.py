@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final, TypeAlias
 
-from ..engine.forecast import Interval
-from ..engine.settings import DIALS
-from ..engine.text import clean
-from ..engine.timing import ASSUMED_LATENCY_S
-from ..tui.format import amount, count, duration, money, plural
+from ...engine.plan.forecast import Interval
+from ...engine.plan.timing import ASSUMED_LATENCY_S
+from ...engine.settings import DIALS
+from ...engine.text import clean
+from ...tui.format import amount, count, duration, money, plural
 from .planned import Planned
 
 Counted: TypeAlias = tuple[int, str]
@@ -95,8 +95,8 @@ def _asked(plan: Planned) -> str:
     work = plan.found.work
     if not work.items:
         return "to ask"
-    batches = "es of up to ".join(("batch", count(plan.found.settings.batch_size)))
-    return f"to ask: {plural(work.requests, 'request')}, in {count(work.batches)} {batches}"
+    batches = f"{count(work.batches)} {'batch' if work.batches == 1 else 'batches'}"
+    return f"to ask: {plural(work.requests, 'request')}, in {batches} of up to {count(plan.found.settings.batch_size)}"
 
 
 def _costs(plan: Planned) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The course of a job over all its runs, from its samples in one pass: points over time, breaks, changes. Pure."""
+"""The timeline of a job over all its runs, from its samples in one pass: points over time, breaks, changes. Pure."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +55,7 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Timeline:
     """All that the samples tell of a job; every `_s` counts only the time that the job ran."""
 
     points: tuple[Point, ...]
@@ -78,8 +78,8 @@ class Course:
         return totals
 
 
-def course(samples: Iterable[Sample], changes: Sequence[Change]) -> Course:
-    """Return the course of a job; samples come oldest first, and none is kept."""
+def timeline(samples: Iterable[Sample], changes: Sequence[Change]) -> Timeline:
+    """Return the timeline of a job; samples come oldest first, and none is kept."""
     axis, stretches, best, turns = _Axis(), _Stretches(), _BestMinute(), Turns(changes)
     last_at = None
     for sample in samples:
@@ -93,7 +93,7 @@ def course(samples: Iterable[Sample], changes: Sequence[Change]) -> Course:
         turns.add(sample, begin_s)
         best.add(sample)
     points = stretches.points()
-    return Course(
+    return Timeline(
         points,
         tuple(axis.breaks),
         turns.all(axis.run_s),

@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from .clock import Clock
-from .ending import End, stopped
-from .errors import BatchtopError, OutputError
-from .job import JobSpec
-from .output import OutputFiles
-from .snapshot import JobState
-from .store import record
-from .store.writer import Writer
+from ..clock import Clock
+from ..ending import End, stopped
+from ..errors import BatchtopError, OutputError
+from ..job import JobSpec
+from ..snapshot import JobState
+from ..store import record
+from ..store.writer import Writer
+from .files import OutputFiles
 
 LOOK_S: Final = 1.0
 

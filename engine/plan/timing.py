@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from ..histogram import Histogram
+from ..limits.saved import SavedLane
+from ..settings import Settings
 from .forecast import Interval, Work
-from .histogram import Histogram
-from .limits.saved import SavedLane
-from .settings import Settings
 
 ASSUMED_LATENCY_S: Final = (0.5, 10.0)
 """An answer takes so long, from quick to slow, where nothing is known of the server."""

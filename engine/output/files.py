@@ -10,15 +10,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from ..errors import OutputError, OutputLostError
+from ..outcome import Outcome
+from ..settle import Settled
+from ..store.reader import Reader
+from ..store.record import Place
+from ..store.results import Order, Results, failure_line, output_line
 from .appended import STDOUT, Appended, part_of
-from .errors import OutputError, OutputLostError
 from .ordered import foreign, opened, write_ordered
-from .outcome import Outcome
 from .ownership import Ownership
-from .settle import Settled
-from .store.reader import Reader
-from .store.record import Place
-from .store.results import Order, Results, failure_line, output_line
 
 BLOCK_LINES: Final = 1_000
 """Lines that are written at once when a file catches up with the database."""

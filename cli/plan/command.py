@@ -10,16 +10,16 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from ..engine.errors import InputError
-from ..engine.job import JobSpec
-from ..engine.loading import Progress
-from ..engine.survey import survey
-from ..engine.tasks import build_task
-from .opened import opened
-from .plan_text import plan_text
+from ...engine.errors import InputError
+from ...engine.job import JobSpec
+from ...engine.loading import Progress
+from ...engine.plan.survey import survey
+from ...engine.tasks import build_task
+from ..opened import opened
+from ..preflight import check_output, first_item
+from ..run import job_of
 from .planned import facts, planned
-from .preflight import check_output, first_item
-from .run import job_of
+from .text import plan_text
 
 _PLAIN_WIDTH: Final = 80
 _MOST_WIDTH: Final = 100

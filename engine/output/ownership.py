@@ -7,9 +7,9 @@ from typing import BinaryIO, Final, Literal
 
 import msgspec
 
-from .outcome import Outcome
-from .store.record import Place
-from .store.results import Results
+from ..outcome import Outcome
+from ..store.record import Place
+from ..store.results import Results
 
 _LONGEST: Final = 1 << 20
 """Bytes of a first line that are looked at."""
