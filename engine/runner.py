@@ -156,6 +156,8 @@ class Runner:
         """
         if self.state not in {JobState.RUNNING, JobState.PAUSED} or self.finishing:
             raise UsageError(f"{self.spec.name} is {self.state}; retry when it runs, or when it has ended")
+        if wish.fresh:
+            raise UsageError(f"{self.spec.name} runs; drain or cancel it before it is done afresh")
         at = self._clock.wall()
         count = await self._feed.again(lambda: self._writer.run(lambda db: items.redo(db, self._job, wish, at)))
         if count:
@@ -223,8 +225,8 @@ class Runner:
             feeding = asyncio.create_task(self._feed.run(pages, lambda: self._loop.settings))
             sampling = asyncio.create_task(self._sample_for_ever())
             tending = asyncio.create_task(self._delivery.tend())
-            for helper in (feeding, sampling, tending):
-                self._loop.watch(helper)
+            for task in (feeding, sampling, tending):
+                self._loop.watch(task)
             try:
                 await self._loop.run(lambda: self._feed.want(self._loop.settings))
                 self.finishing = True  # what is made pending from now on would be left behind

@@ -195,6 +195,7 @@ async def test_what_can_not_be_retried_is_told(desk: Desk):
         await until(lambda: desk.provider.in_flight)
         assert (await asked_for(desk, "retry", failed=["timeout"])).message == "no item has failed that way"
         assert (await asked_for(desk, "retry", failed=["nonsense"])).exit_code == 2
+        assert "drain or cancel it" in (await asked_for(desk, "retry", fresh=True)).message
         with pytest.raises(UsageError, match="drain or cancel it before it is done afresh"):
             await engine.submit(desk.job(), redo=FRESH)
         desk.provider.gate.set()
