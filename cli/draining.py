@@ -13,7 +13,9 @@ from .opened import opened
 
 
 def flying(snapshots: Collection[Snapshot], *, timed: bool = True) -> str:
-    """Return `12 batches in flight, about 3 s`, or `what is in flight` where nobody has counted it; pure."""
+    """Return `12 batches in flight, about 3 s`, or what else is at work where nobody has counted any; pure."""
+    if snapshots and all(snapshot.job.state is JobState.LOADING for snapshot in snapshots):
+        return "the reading of the input"
     number = sum(map(in_flight, snapshots))
     told = f"{count(number)} {'batch' if number == 1 else 'batches'} in flight" if number else "what is in flight"
     lasts = max(map(_lasts, snapshots), default=("", 0.0), key=lambda each: each[1]) if timed else ("", 0.0)

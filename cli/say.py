@@ -3,13 +3,18 @@
 import json
 import sys
 import time
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+from ..engine.text import clean
+
+MOST_LETTERS: Final = 4_000
 
 LogFormat: TypeAlias = Literal["text", "json"]
 
 
 def say(message: str, log_format: LogFormat = "text", *, kind: Literal["note", "error"] = "note") -> None:
-    """Write one line."""
+    """Write one line, whatever the message holds: paths and servers may have put an escape into it."""
+    message = clean(message, MOST_LETTERS)
     line = f"batchtop: {message}"
     if log_format == "json":
         line = json.dumps({"type": kind, "time": round(time.time(), 3), "message": message})

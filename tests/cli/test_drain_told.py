@@ -42,6 +42,7 @@ def seen(in_flight: int, *, p95_ms: float | None = None, drains_s: float | None 
     ("jobs", "told"),
     [
         ([], "what is in flight"),
+        ([replace(seen(0), job=replace(JOB, state=JobState.LOADING))], "the reading of the input"),
         ([seen(0)], "what is in flight, up to 1m 00s"),
         ([seen(1)], "1 batch in flight, up to 1m 00s"),
         ([seen(1200, p95_ms=2_500)], "1,200 batches in flight, about 3 s"),

@@ -88,6 +88,13 @@ async def test_a_missing_job_file_is_2(shell: Shell) -> None:
     assert one_line(ended) == "gone.toml: can't be read: No such file or directory"
 
 
+async def test_a_name_with_an_escape_in_it_is_told_without_it(shell: Shell) -> None:
+    ended = await shell.run("run", "\x1b[31mred.toml", "--no-ui")
+    assert ended.code == 2
+    assert "red.toml" in ended.err
+    assert "\x1b" not in ended.err
+
+
 @pytest.mark.parametrize("words", [["--set", "concurrency"], ["--set", "speed=3"], ["--preset", "fast"]])
 async def test_a_bad_option_is_2(shell: Shell, words: list[str]) -> None:
     shell.job(NOWHERE, rows=2)
