@@ -7,7 +7,7 @@ from .metrics import Tally
 from .outcome import Outcome, Usage
 from .sampler import Sampler
 from .settle import Settled
-from .store.writer import BACKLOG_LIMIT, Writer
+from .store.writer import Writer
 
 
 class TokenPrice:
@@ -36,7 +36,7 @@ class Books:
     @property
     def full(self) -> bool:
         """Whether too many results wait for their commit."""
-        return self._writer.backlog >= BACKLOG_LIMIT
+        return self._writer.crowded
 
     def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
         """Count a request that ended."""

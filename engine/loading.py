@@ -43,6 +43,8 @@ async def load(spec: JobSpec, job: int, writer: Writer, unwanted: Callable[[], b
         return None
     progress = Progress()
     rows = open_source(spec.input, identify(spec), at=lambda byte: setattr(progress, "bytes", byte))
+    while await writer.run(lambda db: loads.discard_chunk(db, job)):
+        pass
     number = await writer.run(lambda db: loads.begin_load(db, job))
     while not unwanted():
         count = await writer.run(lambda db: loads.load_chunk(db, job, number, rows))

@@ -11,6 +11,7 @@ from ..source.row import Row
 from .tables import create_key_index
 
 CHUNK_ROWS: Final = 5_000
+DISCARD_ROWS: Final = 20_000
 CHUNK_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -46,15 +47,24 @@ def stamp(db: sqlite3.Connection, job: int) -> str:
 
 
 def begin_load(db: sqlite3.Connection, job: int) -> int:
-    """Count a load begun and return its number; the stamp is gone until `finish_load` writes the new one.
-
-    What a first load left that never came to its end is removed: nothing of it was ever sent.
-    """
-    if not _has_keys(db, job):
-        db.execute("DELETE FROM items WHERE job = ? AND status = 'pending'", (job,))
+    """Count a load begun and return its number; the stamp is gone until `finish_load` writes the new one."""
     return int(
         db.execute("UPDATE jobs SET load = load + 1, stamp = '' WHERE id = ? RETURNING load", (job,)).fetchone()[0]
     )
+
+
+def discard_chunk(db: sqlite3.Connection, job: int) -> int:
+    """Remove some of what a first load left that never came to its end, and return how many rows, 0 when none is left.
+
+    Nothing of it was ever sent. By and by, so that other jobs get their commits in between.
+    """
+    if _has_keys(db, job):
+        return 0
+    return db.execute(
+        """DELETE FROM items WHERE row IN
+        (SELECT row FROM items WHERE job = ? AND status = 'pending' LIMIT ?)""",
+        (job, DISCARD_ROWS),
+    ).rowcount
 
 
 def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row]) -> int:

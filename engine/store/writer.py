@@ -28,6 +28,8 @@ GROUP_S = 0.025
 """How long the first result of a group waits for others; a crash loses no more, and those items are sent again."""
 BACKLOG_LIMIT = 4 * GROUP_ROWS
 """Results that may wait for their commit before sending is held back: a loop that never rests starves the thread."""
+BACKLOG_BYTES = 64 * 1024 * 1024
+"""And so much of their outputs, so that memory stays flat where they are large."""
 
 LOCKED_S = 300.0
 """How long a commit waits for another program that has the workspace locked; sending is held meanwhile."""
@@ -44,6 +46,7 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batchtop-writer")
         self._results: list[tuple[int, Settled]] = []
         self._committing = 0
+        self._bytes = 0
         self._tallies: defaultdict[int, Tally] = defaultdict(Tally)
         self._statements: list[tuple[str, Sequence[object]]] = []
         self._sinks: dict[int, Sink] = {}
@@ -96,11 +99,17 @@ class Writer:
         """Results that wait for their commit."""
         return len(self._results) + self._committing
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits for its commit that no more should come."""
+        return self.backlog >= BACKLOG_LIMIT or self._bytes >= BACKLOG_BYTES
+
     def put(self, job: int, settled: Settled) -> None:
         """Take a result for the next group."""
         self._results.append((job, settled))
+        self._bytes += len(settled.answer.output)
         self._wanted.set()
-        if len(self._results) >= GROUP_ROWS:
+        if len(self._results) >= GROUP_ROWS or self._bytes >= BACKLOG_BYTES:
             self._full.set()
 
     def tally(self, job: int) -> Tally:
@@ -146,6 +155,7 @@ class Writer:
             return await asyncio.shield(done)  # a cancelled caller does not undo what the thread is at
         finally:
             self._committing -= len(group.results)
+            self._bytes -= sum(len(settled.answer.output) for _, settled in group.results)
 
     async def _commit_groups(self) -> None:
         while not self._closing:

@@ -277,3 +277,15 @@ async def test_pages_hold_what_is_pending_of_their_job_alone(desk: Desk, tmp_pat
 async def test_a_missing_input_is_told(desk: Desk, tmp_path: Path):
     with pytest.raises(InputError, match=r"rows\.jsonl: cannot be read \(No such file or directory\)"):
         await desk.load()
+
+
+async def test_what_a_first_load_left_unfinished_goes_by_and_by(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loads, "DISCARD_ROWS", 2)
+    write_rows(desk.input, numbered(5))
+    desk.job = await registered(desk.writer, desk.spec)
+    calls = iter([False, True])
+    assert await load(desk.spec, desk.job, desk.writer, unwanted=lambda: next(calls)) is None
+    assert rows_of(desk.writer.path, "SELECT count(*) FROM items") == [(5,)]
+    assert await desk.load(row(1), row(2)) == Loaded(2, 2, new=2)
+    assert await desk.writer.run(lambda db: loads.discard_chunk(db, desk.job)) == 0, "what is loaded stays"
+    assert rows_of(desk.writer.path, "SELECT key FROM items ORDER BY row") == [("1",), ("2",)]

@@ -12,6 +12,7 @@ import pytest
 from batchtop.engine.errors import InputError, WorkspaceError
 from batchtop.engine.outcome import Outcome, Usage
 from batchtop.engine.settle import Settled
+from batchtop.engine.store import writer as writer_module
 from batchtop.engine.store.writer import GROUP_ROWS, Writer
 
 from .other_program import locked
@@ -282,3 +283,16 @@ async def test_what_is_committed_can_be_brought_to_the_disk(
     monkeypatch.setattr(os, "fdatasync", lambda handle: synced.append(os.fstat(handle).st_ino))
     await asyncio.to_thread(writer.to_disk)
     assert synced == [os.stat(f"{workspace}-wal").st_ino]  # noqa: PTH116 (nothing waits in a test)
+
+
+async def test_large_results_crowd_it_before_many_do(
+    writer: Writer, workspace: Path, job: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writer_module, "BACKLOG_BYTES", 1_000)
+    finish(writer, job, settled(1, output=b'"%b"' % (b"x" * 600)))
+    assert not writer.crowded
+    finish(writer, job, settled(2, output=b'"%b"' % (b"x" * 600)))
+    assert writer.crowded
+    await writer.flush()
+    assert not writer.crowded
+    assert rows_of(workspace, "SELECT count(*) FROM results") == [(2,)]
