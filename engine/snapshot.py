@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
+from .course import Course
 from .histogram import Histogram
 from .settings import Resolved, Value
+
+WINDOW_S: Final = 300.0
+"""The time of which a snapshot holds every sample, unless more is asked for."""
 
 
 class JobState(StrEnum):
@@ -168,8 +173,12 @@ class Snapshot:
     dials: Resolved
     """The settings in force and where each value comes from."""
     samples: tuple[Sample, ...] = ()
-    """Oldest first, at most the window asked for."""
+    """Oldest first, at most the window asked for; those of `WINDOW_S` where that is endless."""
     lanes: tuple[LaneState, ...] = ()
     events: tuple[Event, ...] = ()
     changes: tuple[Change, ...] = ()
     engine: EngineRow | None = None
+    window_s: float = WINDOW_S
+    """How much time the charts show at most."""
+    course: Course | None = None
+    """The whole course of the job, where the window asked for has no end."""

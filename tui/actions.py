@@ -8,12 +8,16 @@ from textual.binding import Binding, BindingType
 
 from .glyphs import Charset
 
-Where: TypeAlias = Literal["anywhere", "job", "dials", "log", "jobs", "presets", "question", "help", "typing"]
+Where: TypeAlias = Literal[
+    "anywhere", "job", "dials", "log", "failures", "history", "jobs", "presets", "question", "help", "typing"
+]
 
 TITLES: Final[dict[Where, str]] = {
     "job": "The job",
     "dials": "Dials",
     "log": "Events",
+    "failures": "Failures",
+    "history": "Settings history",
     "anywhere": "Everywhere",
     "jobs": "List of jobs",
     "presets": "Preset picker",
@@ -53,6 +57,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("job", "cancel", "x", "cancel", "cancel", "stop at once, giving up what is in flight", 6, palette=True),
     Action("job", "back", "escape", "back", "jobs", "back to the list of jobs", 9, palette=True),
     Action("job", "copy", "y", "copy", "copy", "copy the marked event, or else a summary of the job", 8, palette=True),
+    Action("job", "range", "t", "range(1)", "charts: more time", "charts of 1 min, 5 min, 15 min, all", palette=True),
+    Action("job", "range_back", "T", "range(-1)", "charts: less time", "the same, backwards", palette=True),
+    Action("job", "failures", "f", "failures", "failures", "what failed, by cause and item by item", palette=True),
+    Action("job", "undo", "u", "undo", "undo", "undo the last change of settings; again: the one before", palette=True),
+    Action("job", "history", "H", "history", "settings history", "changes of settings and what they did", palette=True),
     Action("dials", "up", "up,k", "dial(-1)", "up", "the dial above"),
     Action("dials", "down", "down,j", "dial(1)", "down", "the dial below"),
     Action("dials", "less", "left,minus,h", "step(-1)", "change", "one step less", 3),
@@ -65,6 +74,28 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("log", "newer", "pagedown", "log(1)", "newer", "mark a newer event"),
     Action("log", "oldest", "home", "log(-1000000)", "oldest", "mark the oldest event"),
     Action("log", "follow", "end", "log_follow", "follow", "follow the newest events again"),
+    Action("failures", "up", "up,k", "cursor(-1)", "up", "the cause, or the item, above"),
+    Action("failures", "down", "down,j", "cursor(1)", "down", "the one below"),
+    Action("failures", "page_up", "pageup", "page(-1)", "page up", "a page up"),
+    Action("failures", "page_down", "pagedown", "page(1)", "page down", "a page down"),
+    Action("failures", "first", "home", "cursor(-1000000)", "first", "the first one"),
+    Action("failures", "last", "end", "cursor(1000000)", "last", "the last one"),
+    Action("failures", "open", "enter,right,l", "open", "items", "show the items of the marked cause", 1, palette=True),
+    Action("failures", "retry", "r", "retry", "retry kind", "try again what failed in that way", 2, palette=True),
+    Action("failures", "copy", "y", "copy", "copy", "copy the marked cause or item", 3, palette=True),
+    Action("failures", "anew", "R", "anew", "read anew", "read the failures once more", 5, palette=True),
+    Action("failures", "back", "escape,left,h", "back", "back", "up to the causes, or to the job", 4, palette=True),
+    Action("history", "up", "up,k", "cursor(-1)", "up", "the change above"),
+    Action("history", "down", "down,j", "cursor(1)", "down", "the change below"),
+    Action("history", "page_up", "pageup", "page(-1)", "page up", "a page up"),
+    Action("history", "page_down", "pagedown", "page(1)", "page down", "a page down"),
+    Action("history", "first", "home", "cursor(-1000000)", "first", "the newest change"),
+    Action("history", "last", "end", "cursor(1000000)", "last", "the oldest change shown"),
+    Action(
+        "history", "undo", "enter,u", "undo", "back to before this", "undo the marked change alone", 1, palette=True
+    ),
+    Action("history", "copy", "y", "copy", "copy", "copy the marked change", 2, palette=True),
+    Action("history", "back", "escape,H", "back", "back", "back to the job", 3, palette=True),
     Action("jobs", "up", "up,k", "cursor(-1)", "up", "the job above"),
     Action("jobs", "down", "down,j", "cursor(1)", "down", "the job below"),
     Action("jobs", "first", "home", "cursor(-1000000)", "first", "the first job"),

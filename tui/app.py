@@ -18,7 +18,10 @@ from .courier import ANSWER_S, Courier, Delivery, SourceThread
 from .exit import Exit, Left
 from .glyphs import Charset, charset
 from .messages import Delivered
+from .ranges import DEFAULT
+from .screens.failures import FailuresScreen
 from .screens.help import HelpScreen
+from .screens.history import HistoryScreen
 from .screens.job import JobScreen
 from .screens.jobs import JobsScreen
 from .screens.polling import PollingScreen
@@ -49,7 +52,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         super().__init__(ansi_color=True if "NO_COLOR" in environment else None)
         self.source, self.first_job, self.presets, self.now = source, job, presets, now
         self.charset: Charset = charset(environment, ascii_only=ascii_only)
-        self.thread = SourceThread()
+        self.thread, self.range = SourceThread(), DEFAULT
         self.couriers: dict[str, Courier] = {}
         self.shown = job
         self.keymap = dict(keymap or {})
@@ -66,6 +69,14 @@ class Dashboard(App[Exit], inherit_bindings=False):
         """Show a job instead of the list. Never both: a screen that lies below another is still painted."""
         self.shown = name
         self.switch_screen(JobScreen(name, self))  # pyright: ignore[reportUnknownMemberType]
+
+    def open_history(self, name: str) -> None:
+        """Show the changes of a job's settings instead of the job."""
+        self.switch_screen(HistoryScreen(name, self))  # pyright: ignore[reportUnknownMemberType]
+
+    def open_failures(self, name: str) -> None:
+        """Show what failed in a job instead of the job."""
+        self.switch_screen(FailuresScreen(name, self))  # pyright: ignore[reportUnknownMemberType]
 
     def open_jobs(self, marked: str) -> None:
         """Show the list instead of a job, with that job marked."""
@@ -130,7 +141,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         if isinstance(self.screen, JobScreen):
             self.screen.ask_quit()
         else:
-            self.leave(Exit(Left.RUNNING))
+            self.leave(Exit(Left.RUNNING, self.shown))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield what the palette offers on a screen: what its keys do now, and the themes."""

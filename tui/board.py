@@ -9,6 +9,7 @@ from ..engine.presets import Preset
 from .courier import SourceThread
 from .exit import Exit
 from .glyphs import Charset
+from .ranges import Range
 from .source import Source
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ class Board(Protocol):
     presets: Callable[[], Mapping[str, Preset]]
     now: Callable[[], float]
     charset: Charset
+    range: Range
+    """How much time the charts show, for every job until the dashboard closes."""
 
     def tell(self, job: str, verb: str, args: Mapping[str, object]) -> None:
         """Send a command; its answer comes to the screen that is open then, as `Delivered`."""
@@ -29,6 +32,14 @@ class Board(Protocol):
 
     def open_job(self, name: str) -> None:
         """Show a job instead of the list."""
+        ...
+
+    def open_history(self, name: str) -> None:
+        """Show the changes of a job's settings instead of the job."""
+        ...
+
+    def open_failures(self, name: str) -> None:
+        """Show what failed in a job instead of the job."""
         ...
 
     def open_jobs(self, marked: str) -> None:

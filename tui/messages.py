@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from textual.message import Message
 
@@ -10,6 +11,10 @@ from ..engine.text import clean
 from .courier import Delivery
 from .line import Tone
 from .source import Jobs
+from .turns import Turn
+
+TURNS_REST_S: Final = 5.0
+"""Turns are read again so seldom while no setting is changed: the minute after a turn fills slowly."""
 
 
 @dataclass
@@ -33,6 +38,21 @@ class JobsRead(Message):
     def can_replace(self, message: Message) -> bool:
         """Return whether an older one that still waits may be dropped."""
         return isinstance(message, JobsRead)
+
+
+@dataclass
+class HistoryRead(Message):
+    """A job and the turns of its settings were read; None when the workspace has none of that name."""
+
+    snapshot: Snapshot | None
+    turns: tuple[Turn, ...]
+    at: float
+    """When the turns were read."""
+
+    def is_fresh(self, now: Snapshot, at: float) -> bool:
+        """Return whether the turns need not be read again: no setting was changed, and it is not long ago."""
+        same = self.snapshot is not None and self.snapshot.changes == now.changes
+        return same and 0 <= at - self.at < TURNS_REST_S
 
 
 @dataclass
@@ -78,5 +98,12 @@ class DialPicked(Message):
 @dataclass
 class JobPicked(Message):
     """A job was clicked."""
+
+    row: int
+
+
+@dataclass
+class RowPicked(Message):
+    """A row of a list was clicked."""
 
     row: int

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from ..engine.course import Counted
 from ..engine.histogram import Histogram
 from ..engine.slottime import IN_FLIGHT, shares
 from ..engine.snapshot import ACTIVE, JobState, Sample, Snapshot
+from .ranges import WINDOWS_S
 
 Points: TypeAlias = tuple[float | None, ...]
 
-WINDOWS_S: Final = (60.0, 120.0, 180.0, 240.0, 300.0)
-"""How much time a chart shows: the shortest of these that holds all samples."""
 RECENT_S: Final = 10.0
 ETA_S: Final = 60.0
 BRIDGED_S: Final = 15.0
@@ -51,14 +51,20 @@ class Frame:
 
 def frame(snapshot: Snapshot, bins: int) -> Frame:
     """Return the frame that ends at the snapshot's last moment."""
-    end = end_of(snapshot)
+    end = snapshot.course.run_s if snapshot.course else end_of(snapshot)
     first = snapshot.samples[0].at - snapshot.samples[0].span_s if snapshot.samples else end
-    seconds = next((each for each in WINDOWS_S if each >= end - first), WINDOWS_S[-1])
+    span_s = min(end if snapshot.course else end - first, snapshot.window_s)
+    seconds = next((each for each in WINDOWS_S if each >= span_s), WINDOWS_S[-1])
     step = seconds / max(1, bins)
     return Frame((math.ceil(end / step) - bins) * step, step, bins, seconds)
 
 
-def rates(samples: Sequence[Sample], within: Frame, pick: Callable[[Sample], float]) -> Points:
+def shown(snapshot: Snapshot) -> Sequence[Counted]:
+    """Return what the charts are drawn from: the samples of the range shown, or the points of the whole course."""
+    return snapshot.course.points if snapshot.course else recent(snapshot, snapshot.window_s)
+
+
+def rates(samples: Sequence[Counted], within: Frame, pick: Callable[[Counted], float]) -> Points:
     """Return what `pick` counts, a second, in each bin; a sample is spread over the bins it spans."""
     sums, covered = [0.0] * within.bins, [0.0] * within.bins
     for sample in samples:
@@ -73,7 +79,7 @@ def rates(samples: Sequence[Sample], within: Frame, pick: Callable[[Sample], flo
     return bridged(tuple(s / c if c > least else None for s, c in zip(sums, covered, strict=True)), within)
 
 
-def quantiles(samples: Sequence[Sample], within: Frame, fractions: Sequence[float]) -> tuple[Points, ...]:
+def quantiles(samples: Sequence[Counted], within: Frame, fractions: Sequence[float]) -> tuple[Points, ...]:
     """Return the latency in ms at each fraction, for each bin."""
     parts: list[list[Histogram]] = [[] for _ in range(within.bins)]
     for sample in samples:
@@ -86,7 +92,7 @@ def quantiles(samples: Sequence[Sample], within: Frame, fractions: Sequence[floa
     )
 
 
-def _bins(sample: Sample, within: Frame) -> range:
+def _bins(sample: Counted, within: Frame) -> range:
     first = max(0, within.bin_of(sample.at - sample.span_s))
     return range(first, min(within.bins - 1, within.bin_of(sample.at)) + 1) if sample.span_s > 0 else range(0)
 
@@ -108,7 +114,8 @@ def bridged(points: Points, within: Frame) -> Points:
 
 def changes(snapshot: Snapshot, within: Frame) -> tuple[int, ...]:
     """Return the bins in which a setting changed."""
-    found = {within.bin_of(change.at) for change in snapshot.changes}
+    course = snapshot.course
+    found = {within.bin_of(course.run_at(each.at) if course else each.at) for each in snapshot.changes}
     return tuple(sorted(i for i in found if 0 <= i < within.bins))
 
 
@@ -129,7 +136,15 @@ def recent_rate(snapshot: Snapshot, pick: Callable[[Sample], float], seconds: fl
     return sum(map(pick, shown)) / passed if passed > 0 else None
 
 
-def settled(sample: Sample) -> int:
+def shown_rate(snapshot: Snapshot, pick: Callable[[Counted], float]) -> float | None:
+    """Return what `pick` counts, a second, in all that the charts show."""
+    if snapshot.course is None:
+        return recent_rate(snapshot, pick, snapshot.window_s)
+    run_s = snapshot.course.run_s
+    return sum(map(pick, snapshot.course.points)) / run_s if run_s > 0 else None
+
+
+def settled(sample: Counted) -> int:
     """Return how many items ended in a sample, well or badly."""
     return sample.items + sample.failed
 
@@ -149,17 +164,28 @@ def eta_s(snapshot: Snapshot) -> float | None:
 
 def latency_quantiles(snapshot: Snapshot, seconds: float) -> tuple[float | None, float | None, float | None]:
     """Return p50, p95 and p99 in ms over the last `seconds`."""
-    merged = Histogram.merged(sample.latency for sample in recent(snapshot, seconds))
+    return _three(recent(snapshot, seconds))
+
+
+def shown_quantiles(snapshot: Snapshot) -> tuple[float | None, float | None, float | None]:
+    """Return p50, p95 and p99 in ms over all that the charts show."""
+    return _three(shown(snapshot))
+
+
+def _three(samples: Sequence[Counted]) -> tuple[float | None, float | None, float | None]:
+    merged = Histogram.merged(sample.latency for sample in samples)
     return merged.quantile(0.5), merged.quantile(0.95), merged.quantile(0.99)
 
 
 def span_shown(snapshot: Snapshot) -> str:
     """Return how much time the charts show, as in `last 5 min`."""
+    if snapshot.course:
+        return "whole run"
     seconds = frame(snapshot, 1).seconds
     return f"last {seconds / 60:g} min" if seconds > 60 else "last 60 s"
 
 
-def errors_in(samples: Sequence[Sample]) -> dict[str, int]:
+def errors_in(samples: Sequence[Counted]) -> dict[str, int]:
     """Return how often each kind of error stands in the samples."""
     counts: dict[str, int] = {}
     for sample in samples:

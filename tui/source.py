@@ -4,16 +4,24 @@ import os
 import sqlite3
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from threading import Event
+from typing import Final, Protocol
 
 import msgspec
 
 from ..engine.errors import WorkspaceError
-from ..engine.snapshot import EngineRow, JobRow, Snapshot
+from ..engine.failures import Group, Grouped, grouped, pattern
+from ..engine.snapshot import WINDOW_S, EngineRow, JobRow, Snapshot
 from ..engine.store import commands
-from ..engine.store.reader import Reader
+from ..engine.store.reader import CHANGES_SHOWN, Reader
+from ..engine.store.results import Failed
+from .turns import Turn, last_turns
+
+ITEMS_SHOWN: Final = 200
+"""Items of one cause that are looked at one by one; an export has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,23 @@ class Source(Protocol):
         """Return every job."""
         ...
 
-    def snapshot(self, name: str) -> Snapshot | None:
-        """Return one job, or None when there is none of that name."""
+    def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
+        """Return one job for charts of so much time, endless for all, or None when there is none of that name."""
+        ...
+
+    def turns(self, job: str) -> tuple[Turn, ...]:
+        """Return the last `TURNS_SHOWN` turns of a job's settings, oldest first."""
+        ...
+
+    def failures(self, job: str, given_up: Event) -> Grouped:
+        """Return a job's failed items by cause. Takes seconds for a million; comes from any thread.
+
+        Raises WorkspaceError soon after `given_up` is set.
+        """
+        ...
+
+    def failed_items(self, job: str, group: Group, given_up: Event) -> tuple[Failed, ...]:
+        """Return the first `ITEMS_SHOWN` items of a cause, in the order in which they failed; else as `failures`."""
         ...
 
     def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:
@@ -79,10 +102,31 @@ class WorkspaceSource:
         with self._reading() as reader:
             return Jobs(reader.jobs(), reader.engine())
 
-    def snapshot(self, name: str) -> Snapshot | None:
-        """Return one job, or None when there is none of that name."""
+    def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
+        """Return one job, or None when there is none of that name. Beside a short chart, numbers need more."""
         with self._reading() as reader:
-            return reader.snapshot(name)
+            found = reader.snapshot(name, max(window_s, WINDOW_S))
+        return replace(found, window_s=window_s) if found else None
+
+    def turns(self, job: str) -> tuple[Turn, ...]:
+        """Return the last turns of a job's settings, from the samples near them."""
+        with self._reading() as reader:
+            found = reader.job(job)
+            if found is None:
+                return ()
+            return last_turns(reader.changes(found.id, CHANGES_SHOWN), partial(reader.samples_between, found.id))
+
+    def failures(self, job: str, given_up: Event) -> Grouped:
+        """Return a job's failed items by cause."""
+        with self._reading_apart(given_up) as reader:
+            return grouped(reader.results.failures(reader.known_job(job).id))
+
+    def failed_items(self, job: str, group: Group, given_up: Event) -> tuple[Failed, ...]:
+        """Return the first items of a cause."""
+        with self._reading_apart(given_up) as reader:
+            return reader.results.failed(
+                reader.known_job(job).id, group.kind, lambda message: pattern(message) == group.pattern, ITEMS_SHOWN
+            )
 
     def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:
         """Write a command and return its number."""
@@ -111,6 +155,16 @@ class WorkspaceSource:
             yield self._opened()
         except (OSError, sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
             self.close()
+            raise WorkspaceError(f"{self._path}: cannot be read ({error})") from error
+
+    @contextmanager
+    def _reading_apart(self, given_up: Event) -> Generator[Reader]:
+        """Have a reader for one long read, beside which the others go on."""
+        try:
+            with Reader(self._path) as reader:
+                reader.results.give_up_when(given_up.is_set)
+                yield reader
+        except (OSError, sqlite3.Error) as error:
             raise WorkspaceError(f"{self._path}: cannot be read ({error})") from error
 
     @contextmanager

@@ -41,6 +41,10 @@ class Tuning:
         wish = self.wishes.get(key)
         return getattr(current, key) if wish is None else wish.value
 
+    def asked(self, current: Settings) -> dict[str, Value]:
+        """Return the values asked for that are not in force yet."""
+        return differences(current, {key: wish.value for key, wish in self.wishes.items()})
+
     def choose(self, key: str) -> "Tuning":
         """Return this with another dial chosen and the note gone."""
         return replace(self, chosen=key, note="", note_tone="")

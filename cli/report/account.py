@@ -13,9 +13,9 @@ from ...tui.format import count, duration, latency, moment, money, percent, plur
 from ...tui.limiting import percent as share_of
 from ...tui.limiting import shares_text
 from ...tui.series import is_live, stale
+from ...tui.turns import Pace, Turn
 from ..facts import mean_rate
 from .timeline import Timeline
-from .turns import Pace, Turn
 
 FRACTIONS: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 MESSAGES_SHOWN: Final = 8

@@ -6,10 +6,11 @@ from typing import Any, Final, TypeAlias
 
 import plotext  # pyright: ignore[reportMissingTypeStubs]
 
+from ...engine.course import Point
 from ...engine.histogram import Histogram
 from ...tui.format import count, latency, short, words
 from .scale import bars, kinds_ranked, ticks, time_name, time_ticks
-from .timeline import Point, Timeline
+from .timeline import Timeline
 
 Curve: TypeAlias = tuple[Sequence[tuple[float, float]], str]
 """Points, and a colour."""

@@ -1,11 +1,11 @@
 """A report for machines: one object, every number with its unit in its name."""
 
+from ...engine.course import Point
 from ...engine.snapshot import Change
 from ...engine.text import clean
+from ...tui.turns import Pace, Turn
 from ..facts import facts, mean_rate
 from .account import FRACTIONS, Account, latencies
-from .timeline import Point
-from .turns import Pace, Turn
 
 _OF_NOW = ("items_per_s", "eta_s", "latency_ms", "in_flight", "limited_by", "no_answer_s", "lanes")
 """What `status` tells of the last seconds, and a report does not."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from ...engine.course import Point
 from ...tui.format import count, duration, latency, short, words
 from .markup import Markup, element, together
 from .scale import bars, kinds_ranked
 from .svg import Column, Curve, Scene, column_chart, line_chart
-from .timeline import Point, Timeline
+from .timeline import Timeline
 
 _TONES = ("red", "orange", "blue", "violet", "green", "grey")
 _QUANTILES = (("p99", 0.99, "violet"), ("p95", 0.95, "orange"), ("p50", 0.5, "blue"))

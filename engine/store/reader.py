@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
+from math import isinf
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -11,8 +12,8 @@ import msgspec
 from ..errors import UsageError, WorkspaceError
 from ..job import JobSpec
 from ..settings import DIALS, Resolved, Settings, Value
-from ..snapshot import Change, EngineRow, Event, JobRow, JobState, LaneState, Sample, Snapshot
-from .history import SAMPLE_COLUMNS, all_samples, as_sample
+from ..snapshot import WINDOW_S, Change, EngineRow, Event, JobRow, JobState, LaneState, Sample, Snapshot
+from .history import SAMPLE_COLUMNS, CourseReader, all_samples, as_sample, samples_between
 from .lock import owner
 from .migrations import BUSY_TIMEOUT_S, STEPS
 from .results import Results
@@ -51,6 +52,7 @@ class Reader:
             self._db.close()
             raise WorkspaceError(f"{path}: {_told(version)}")
         self.results: Final = Results(self._db)
+        self._course: Final = CourseReader(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -94,10 +96,11 @@ class Reader:
                 f"{self._path}: {name} was stored by another version; run its job file ({error})"
             ) from None
 
-    def snapshot(self, name: str, window_s: float = 300.0) -> Snapshot | None:
+    def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
         """Return all that a screen shows of one job, or None when there is no such job.
 
-        The samples are those of the last `window_s` seconds in which the job ran.
+        The samples are those of the last `window_s` seconds in which the job ran. Where that is endless they are those
+        of `WINDOW_S`, and the course of the job tells the rest: it is read in pages, one for each snapshot.
         """
         self._db.execute("BEGIN")  # one view of the file for all that follows
         try:
@@ -111,16 +114,22 @@ class Reader:
             taken_at=time.time(),
             job=job,
             dials=self._dials(job.id),
-            samples=self._samples(job.id, window_s),
+            samples=self._samples(job.id, WINDOW_S if isinf(window_s) else window_s),
             lanes=self._lanes(job.id),
             events=self._events(job.id),
             changes=self.changes(job.id, CHANGES_SHOWN),
             engine=self.engine(),
+            window_s=window_s,
+            course=self._course.read_on(job.id) if isinf(window_s) else None,
         )
 
     def history(self, job: int) -> Iterator[Sample]:
         """Yield every sample of a job, oldest first."""
         return all_samples(self._db, job)
+
+    def samples_between(self, job: int, since: float, until: float) -> tuple[Sample, ...]:
+        """Return the samples of a job that end after `since` and not after `until`, oldest first."""
+        return samples_between(self._db, job, since, until)
 
     def changes(self, job: int, most: int = -1) -> tuple[Change, ...]:
         """Return the last `most` changes of a job's settings, or all of them, oldest first."""

@@ -1,7 +1,7 @@
 """The results that count: what output files, exports and the view of failures are made of."""
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -11,6 +11,10 @@ import msgspec
 Order: TypeAlias = Literal["completed", "input"]
 
 PAGE_ROWS: Final = 1_000
+FIELDS_BYTES: Final = 20_000
+"""So much of an item's fields is read for a look at it."""
+STEPS_BETWEEN_LOOKS: Final = 1_000
+"""Steps of SQLite's machine, far less than a millisecond."""
 
 # Results lead and items follow by row: an answer counts where it is to the item as it is now, which has ended with it.
 _JOINED: Final = "FROM results CROSS JOIN items ON items.row = item AND items.digest = results.digest"
@@ -59,6 +63,17 @@ class Failures(NamedTuple):
     """Tries of all of them together."""
     seq: int
     """The number of one of them."""
+
+
+class Failed(NamedTuple):
+    """One item that failed."""
+
+    key: str
+    """The item's id as JSON text."""
+    message: str
+    attempts: int
+    payload: bytes
+    """The item's fields as a JSON object, of a long one the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,21 @@ class Results:
             (job, kind),
         )
         return map(Failures._make, rows)
+
+    def failed(self, job: int, kind: str, alike: Callable[[str], bool], most: int) -> tuple[Failed, ...]:
+        """Return the first items of a job that failed in one way, with a message that `alike` is true for."""
+        self._db.create_function("alike", 1, alike, deterministic=True)
+        rows = self._db.execute(
+            f"""SELECT key, coalesce(message, ''), attempts, substr(payload, 1, {FIELDS_BYTES}) {_JOINED}
+            WHERE results.job = ? AND {_STANDS[True]} AND outcome = ? AND alike(coalesce(message, ''))
+            ORDER BY seq LIMIT ?""",
+            (job, kind, most),
+        )
+        return tuple(map(Failed._make, rows))
+
+    def give_up_when(self, told: Callable[[], bool]) -> None:
+        """Have every read from now on end with sqlite3.OperationalError soon after `told` says so."""
+        self._db.set_progress_handler(told, STEPS_BETWEEN_LOOKS)
 
     def key(self, seq: int) -> str:
         """Return the id of a result's item as JSON text."""

@@ -91,7 +91,7 @@ async def test_each_step_tells_how_much_it_is_about(shell: Shell, provider: Simu
         terminal.type(CTRL_C)
         assert await terminal.end() == 130
         assert "dropping 12 batches in flight, which may have been billed; once more to leave at" in terminal.text
-        assert terminal.shows_its_cursor()
+        await until(terminal.shows_its_cursor)
     assert shell.state() == "cancelled"
 
 
@@ -107,7 +107,7 @@ async def test_the_third_leaves_whatever_holds_it_up(shell: Shell, provider: Sim
                 await asyncio.sleep(ONE_WISH_S)
             terminal.type(CTRL_C)
             assert await terminal.end(within_s=2) == 130
-        assert terminal.shows_its_cursor()
+        await until(terminal.shows_its_cursor)  # what it wrote last may still be on its way
     provider.behaviour = Behaviour()
     assert (await shell.headless()).code == 0
     assert shell.ids() == once(400)
@@ -130,7 +130,7 @@ async def test_who_follows_has_the_same_steps(shell: Shell, provider: Simulator)
             await asyncio.sleep(ONE_WISH_S)
         terminal.type(CTRL_C)
         assert await terminal.end() == 130
-        assert terminal.shows_its_cursor()
+        await until(terminal.shows_its_cursor)
     engine.signal(signal.SIGCONT)
     await until(lambda: shell.state() == "cancelled")
     assert engine.popen.poll() is None

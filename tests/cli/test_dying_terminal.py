@@ -19,10 +19,10 @@ from pathlib import Path
 from batchtop.cli import main
 from batchtop.tui.source import WorkspaceSource
 snapshot = WorkspaceSource.snapshot
-def broken(self, name):
+def broken(self, name, *more):
     if Path("break").exists():
         raise ValueError("a mistake")
-    return snapshot(self, name)
+    return snapshot(self, name, *more)
 WorkspaceSource.snapshot = broken
 sys.exit(main.main())
 """

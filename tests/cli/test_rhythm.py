@@ -14,7 +14,7 @@ from batchtop.engine.simulator import Arrival, Behaviour, Simulator
 from .shell import Shell, until
 
 LATENCY_S = 0.2
-LATE_S = 0.35
+LATE_S = 0.8
 """What a busy machine may add to a pause."""
 
 

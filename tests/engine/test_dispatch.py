@@ -495,7 +495,7 @@ FAULTS = (
     batch_size=st.sampled_from([1, 7, 50]),
     concurrency=st.integers(1, 20),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_with_four_requests_in_ten_failing_every_item_is_done_once(seed, task, batch_size, concurrency):
     draws = Random(seed)
 

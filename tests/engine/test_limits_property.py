@@ -174,7 +174,7 @@ schedules = st.lists(st.tuples(st.integers(0, 2), st.floats(0, 20), deeds), max_
 
 
 @given(st.integers(1, 3), limits, schedules)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_schedule_makes_a_lane_exceed_or_hang(lanes: int, first: Limits, schedule: list) -> None:
     async def live() -> None:
         worlds = [World() for _ in range(lanes)]
@@ -196,7 +196,7 @@ def test_no_schedule_makes_a_lane_exceed_or_hang(lanes: int, first: Limits, sche
     burst=st.integers(1, 40),
     rpm=st.sampled_from([0, 30, 600, 6000]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_200_waiters_keep_to_a_retry_after_and_go_on_at_the_pace(
     wait_s: float, latency_s: float, burst: int, rpm: int
 ) -> None:

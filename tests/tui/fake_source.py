@@ -3,14 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from random import Random
+from threading import Event as Flag
 from types import MappingProxyType
 
+from batchtop.engine.course import Course
 from batchtop.engine.errors import BatchtopError, WorkspaceError
+from batchtop.engine.failures import Group, Grouped, grouped, pattern
 from batchtop.engine.histogram import Histogram
 from batchtop.engine.presets import Preset, profile
 from batchtop.engine.settings import Layer, Resolved, Value, resolve
 from batchtop.engine.snapshot import (
+    WINDOW_S,
     Change,
     EngineRow,
     Event,
@@ -21,7 +26,9 @@ from batchtop.engine.snapshot import (
     Snapshot,
 )
 from batchtop.engine.store.commands import Answered
-from batchtop.tui.source import Jobs
+from batchtop.engine.store.results import Failed, Failures
+from batchtop.tui.source import ITEMS_SHOWN, Jobs
+from batchtop.tui.turns import Turn, last_turns
 
 START = 1_700_000_000.0
 
@@ -169,18 +176,59 @@ class FakeSource:
     sent: list[tuple[str, str, Mapping[str, object]]] = field(default_factory=list)
     answers: dict[int, Answered] = field(default_factory=dict)
     withdrawn: list[int] = field(default_factory=list)
+    failed: tuple[tuple[str, Failed], ...] = ()
+    """Each failed item with the kind of its failure."""
+    failures_read: int = 0
+    held: Flag | None = None
+    """Failures are read only once this is set."""
     reads: int = 0
     closed: bool = False
+    course: Course | None = None
+    """What is told of the whole run."""
 
     def jobs(self) -> Jobs:
         self._check()
         rows = (*((self.current.job,) if self.current else ()), *self.others)
         return Jobs(rows, self.current.engine if self.current else None)
 
-    def snapshot(self, name: str) -> Snapshot | None:
+    def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
         self._check()
         self.reads += 1
-        return self.current if self.current and self.current.job.name == name else None
+        found = self.current if self.current and self.current.job.name == name else None
+        course = self.course if math.isinf(window_s) else None
+        return replace(found, window_s=window_s, course=course) if found else None
+
+    def failures(self, job: str, given_up: Flag) -> Grouped:
+        self.failures_read += 1
+        self._wait(given_up)
+        return grouped(Failures(kind, item.message, 1, item.attempts, n) for n, (kind, item) in enumerate(self.failed))
+
+    def failed_items(self, job: str, group: Group, given_up: Flag) -> tuple[Failed, ...]:
+        self._wait(given_up)
+        alike = (item for kind, item in self.failed if (kind, pattern(item.message)) == (group.kind, group.pattern))
+        return tuple(islice(alike, ITEMS_SHOWN))
+
+    def _wait(self, given_up: Flag) -> None:
+        while self.held and not self.held.wait(0.01):
+            if given_up.is_set():
+                raise WorkspaceError("given up")
+        self._check()
+
+    def _do_retry(self, args: Mapping[str, object]) -> None:
+        assert self.current
+        kinds = args["failed"]
+        assert isinstance(kinds, list)
+        self.failed = tuple(each for each in self.failed if each[0] not in kinds)
+        self.current = replace(self.current, job=replace(self.current.job, failed=len(self.failed)))
+
+    def turns(self, job: str) -> tuple[Turn, ...]:
+        self._check()
+        if self.current is None or self.current.job.name != job:
+            return ()
+        made = self.current.samples
+        return last_turns(
+            self.current.changes, lambda since, until: [each for each in made if since < each.at <= until]
+        )
 
     def _check(self) -> None:
         if self.trouble:
@@ -211,7 +259,14 @@ class FakeSource:
         assert self.current
         settings = replace(self.current.dials.settings, **args)  # type: ignore[arg-type]
         origins = {**self.current.dials.origins, **dict.fromkeys(args, origin)}
-        self.current = replace(self.current, dials=Resolved(settings, origins))
+        before, at = self.current.dials.settings, self.current.taken_at
+        changed = [
+            Change(at, "you", key, getattr(before, key), getattr(settings, key))
+            for key in args
+            if getattr(before, key) != getattr(settings, key)
+        ]
+        changes = (*self.current.changes, *changed)
+        self.current = replace(self.current, dials=Resolved(settings, origins), changes=changes)
 
     def _do_preset(self, args: Mapping[str, object]) -> None:
         label, values = profile(PRESETS, str(args["name"]))

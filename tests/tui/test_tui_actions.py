@@ -7,7 +7,9 @@ import pytest
 from batchtop.tui.actions import ACTIONS, TITLES, of
 from batchtop.tui.app import Dashboard
 from batchtop.tui.line import text_of
+from batchtop.tui.screens.failures import FailuresScreen
 from batchtop.tui.screens.help import HelpScreen, help_lines
+from batchtop.tui.screens.history import HistoryScreen
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.jobs import JobsScreen
 from batchtop.tui.screens.presets import PresetScreen
@@ -18,7 +20,9 @@ from textual.binding import Binding
 PLACES = {
     Dashboard: ("anywhere",),
     JobScreen: ("job", "dials", "log"),
+    FailuresScreen: ("failures",),
     JobsScreen: ("jobs",),
+    HistoryScreen: ("history",),
     PresetScreen: ("presets",),
     QuestionScreen: ("question",),
     HelpScreen: ("help",),
@@ -58,7 +62,7 @@ def test_the_help_tells_every_action() -> None:
 
 def test_no_key_means_two_things_in_one_place() -> None:
     for owner, places in PLACES.items():
-        shared = () if owner is not JobScreen else ("anywhere",)
+        shared = () if owner not in {JobScreen, FailuresScreen} else ("anywhere",)
         keys = Counter(key for action in of(*places, *shared) for key in action.keys.split(","))
         assert [key for key, times in keys.items() if times > 1] == [], owner
 

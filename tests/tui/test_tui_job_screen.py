@@ -416,7 +416,7 @@ async def test_a_mistake_in_the_program_is_seen(where: str) -> None:
 
 
 def test_a_dashboard_that_breaks_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def broken(_: str) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError("a mistake")
 
     source = FakeSource()
@@ -454,7 +454,7 @@ async def test_presets_open_while_a_read_is_slow() -> None:
     source, go_on, begun = FakeSource(), Event(), Event()
     async with dashboard(source) as tui:
         read = source.snapshot
-        source.snapshot = lambda name: (begun.set(), go_on.wait(30), read(name))[-1]
+        source.snapshot = lambda *asked: (begun.set(), go_on.wait(30), read(*asked))[-1]
         await tui.until(begun.is_set)
         await tui.press("p")
         await tui.until(lambda: isinstance(tui.app.screen, PresetScreen))

@@ -15,6 +15,7 @@ from ..actions import bindings
 from ..board import Board
 from ..exit import Exit, Left
 from ..messages import Asked, Delivered, ReadFailed, SnapshotRead
+from ..ranges import stepped
 from ..report import summary_text
 from ..series import is_live
 from ..widgets.controls import Controls
@@ -35,7 +36,9 @@ from .stopping import LEAVE, cancelling, draining, quitting
 
 _WIDTHS: Final = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
 _HEIGHTS: Final = [(0, "-flat"), (20, "-low"), (24, "-short"), (34, "-tall"), (46, "-high")]
-_LIVE_ONLY: Final = frozenset({"pause", "presets", "retest", "drain", "cancel", "dial", "step", "type", "choose"})
+_DIALS: Final = frozenset({"dial", "step", "type", "choose", "undo"})
+_LIVE_ONLY: Final = _DIALS | {"pause", "presets", "retest", "drain", "cancel"}
+_NOT_TYPING: Final = _LIVE_ONLY | {"back", "copy", "failures", "history", "log", "log_follow"}
 _LEFT: Final = {"drain": Left.DRAINING, "cancel": Left.CANCELLED}
 
 
@@ -85,7 +88,7 @@ class JobScreen(PollingScreen, inherit_bindings=False):
 
     def read(self) -> Message:
         """Return the job as it stands; called on the source's thread."""
-        return SnapshotRead(self.board.source.snapshot(self.job))
+        return SnapshotRead(self.board.source.snapshot(self.job, self.board.range.seconds))
 
     def on_snapshot_read(self, message: SnapshotRead) -> None:
         """Show what was read."""
@@ -98,6 +101,8 @@ class JobScreen(PollingScreen, inherit_bindings=False):
             self.header, *self.panels, self.time_went, self.lanes, self.numbers, self.controls, self.log_view
         ):  # fmt: skip
             part.show(self.snapshot)
+        if self.snapshot.course and not self.snapshot.course.whole:
+            self.poll.ask_anew()
         if before is None or _standing(before) != _standing(self.snapshot):
             live = is_live(self.snapshot)
             self.set_class(not live, "-over")
@@ -127,10 +132,10 @@ class JobScreen(PollingScreen, inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - textual's name
         """Return whether a key does something now: dials need a live job, and typing needs its keys for itself."""
-        if action == "back" and self.leaving:
+        if action in {"back", "failures", "history"} and self.leaving:
             return False
         if self.controls.typing:
-            return action not in _LIVE_ONLY and action not in {"back", "copy", "log", "log_follow"}
+            return action not in _NOT_TYPING
         live = self.snapshot is not None and is_live(self.snapshot)
         return action not in _LIVE_ONLY or (live and (action != "retest" or _closed(self.snapshot)))
 
@@ -251,6 +256,18 @@ class JobScreen(PollingScreen, inherit_bindings=False):
         """Go to the list of jobs."""
         self.board.open_jobs(self.job)
 
+    def action_undo(self) -> None:
+        """Undo the newest change of settings that is not undone yet."""
+        self.controls.undo()
+
+    def action_history(self) -> None:
+        """Show the changes of settings."""
+        self.board.open_history(self.job)
+
+    def action_failures(self) -> None:
+        """Show what failed."""
+        self.board.open_failures(self.job)
+
     def action_log(self, step: int) -> None:
         """Mark an older or a newer event."""
         self.log_view.move(step)
@@ -261,6 +278,12 @@ class JobScreen(PollingScreen, inherit_bindings=False):
         """Follow the newest events."""
         self.log_view.follow()
         self.action_log(0)
+
+    def action_range(self, step: Literal[-1, 1]) -> None:
+        """Let the charts show more time, or less."""
+        self.board.range = stepped(self.board.range, step)
+        self.controls.say(f"charts: {self.board.range.words}", "ok")
+        self.poll.ask_anew()
 
     def action_copy(self) -> None:
         """Copy the marked event, or else the summary, through the terminal."""

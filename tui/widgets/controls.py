@@ -1,6 +1,7 @@
 """The dials, the line under them, and the field for a typed value: what is asked, and what came of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, Literal
 
 from textual import events, on
@@ -11,7 +12,7 @@ from textual.widgets import Input
 
 from ...engine.errors import SettingError
 from ...engine.settings import DIALS, Settings, Value, allowed, parse
-from ...engine.snapshot import Snapshot
+from ...engine.snapshot import Change, Snapshot
 from ...engine.text import clean
 from .. import tuning
 from ..glyphs import Charset
@@ -19,8 +20,10 @@ from ..line import Tone, line, spread
 from ..messages import Asked, DialPicked
 from ..series import is_live
 from ..tuning import Tuning
+from ..turns import undo_of
 from .dials import Dials, hint, name_of, preset_of
 from .painted import Painted
+from .turntable import change_text
 from .valueinput import ValueInput
 
 _SAID: Final = frozenset({"preset", "retest"})
@@ -119,6 +122,22 @@ class Controls(Vertical):
             return
         self._tune(self.tuning.wished({key: value}))
         self.post_message(Asked("set", {key: value}))
+
+    def undo(self) -> None:
+        """Ask for what was before the newest change that is not undone yet; what is asked for already is a change."""
+        if self.snapshot is None:
+            return
+        asked, at = self.tuning.asked(self.settings), self.snapshot.taken_at
+        pending = (Change(at, "", key, getattr(self.settings, key), value) for key, value in asked.items())
+        wished = replace(self.settings, **asked)
+        values = undo_of((*self.snapshot.changes, *pending), wished)
+        if values is None:
+            self.say("there is no change to undo", "dim")
+            return
+        self._tune(self.tuning.wished(values))
+        told = ", ".join(change_text(key, getattr(wished, key), value) for key, value in values.items())
+        self.say(f"undo: {told}", "warn")
+        self.post_message(Asked("set", values))
 
     def load(self, label: str, values: Mapping[str, Value]) -> None:
         """Ask for a preset."""

@@ -7,14 +7,14 @@ from textual.geometry import Size
 from ...engine.snapshot import Snapshot
 from .. import format as say
 from ..line import Line, Tone, crop, fit, join, line
-from ..series import Frame, errors_in, rates, span_shown
+from ..series import Frame, errors_in, rates, shown, span_shown
 from .chart import Curve
 from .panel import Panel
 
 
 def kinds(snapshot: Snapshot) -> list[tuple[str, int, int]]:
     """Return each kind of error in words, its count in the samples shown and in all, the most frequent first."""
-    lately, total = errors_in(snapshot.samples), snapshot.job.errors
+    lately, total = errors_in(shown(snapshot)), snapshot.job.errors
     found = [(kind, lately.get(kind, 0), max(total.get(kind, 0), lately.get(kind, 0))) for kind in {*lately, *total}]
     return [(say.words(kind), now, ever) for kind, now, ever in sorted(found, key=lambda each: (-each[2], each[0]))]
 
@@ -37,7 +37,7 @@ def error_table(snapshot: Snapshot, room: Size) -> list[Line]:
     """Return a table of kinds in as many lines; what has no room is summed up in the last."""
     found = kinds(snapshot)
     name, column = (16, 12) if room.width >= 40 else (15, 10)
-    title = line((f"{'':{name}}{span_shown(snapshot):>{column}}{'in all':>{column}}", "dim"))
+    title = line((f"{span_shown(snapshot):>{name + column}}{'in all':>{column}}", "dim"))
     cut = line(fit("cut short", name + column), (f"{say.count(snapshot.job.cut):>{column}}", "warn"))
     last = [cut] if snapshot.job.cut else []
     if not found:
@@ -71,7 +71,7 @@ class Errors(Panel):
 
     def curves(self, snapshot: Snapshot, within: Frame) -> tuple[Curve, ...]:
         """Return errors a minute."""
-        return (Curve(rates(snapshot.samples, within, lambda sample: 60 * sum(sample.errors.values())), "error"),)
+        return (Curve(rates(shown(snapshot), within, lambda sample: 60 * sum(sample.errors.values())), "error"),)
 
     def value_name(self, value: float) -> str:
         """Return errors a minute, as `30/min`."""

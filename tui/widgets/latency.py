@@ -8,7 +8,7 @@ from textual.geometry import Size
 from ...engine.snapshot import Snapshot
 from .. import format as say
 from ..line import Line, Tone, join, line, spread, width
-from ..series import WINDOWS_S, Frame, is_live, latency_quantiles, quantiles, span_shown
+from ..series import Frame, is_live, latency_quantiles, quantiles, shown, shown_quantiles, span_shown
 from .chart import Curve
 from .panel import Panel
 
@@ -18,8 +18,8 @@ _LINES: Final[tuple[tuple[str, str, Tone], ...]] = (("p50", "━", "one"), ("p95
 
 def latencies(snapshot: Snapshot, cells: int) -> Line:
     """Return p50, p95 and p99 of the last minute (of all that is shown, once ended), each with its line."""
-    seconds = RECENT_LATENCY_S if is_live(snapshot) else WINDOWS_S[-1]
-    values = latency_quantiles(snapshot, seconds)
+    live = is_live(snapshot)
+    values = latency_quantiles(snapshot, RECENT_LATENCY_S) if live else shown_quantiles(snapshot)
     left = join(
         (
             line((f"{stroke} ", tone), (f"{name} ", "dim"), (say.latency(value), "strong"))
@@ -29,7 +29,7 @@ def latencies(snapshot: Snapshot, cells: int) -> Line:
     )
     return spread(
         left,
-        line(("last 60 s" if is_live(snapshot) else span_shown(snapshot), "dim")) if width(left) + 14 < cells else (),
+        line(("last 60 s" if live else span_shown(snapshot), "dim")) if width(left) + 14 < cells else (),
         cells,
     )
 
@@ -46,7 +46,7 @@ class Latency(Panel):
 
     def curves(self, snapshot: Snapshot, within: Frame) -> tuple[Curve, ...]:
         """Return p99 dotted, p95 dashed, and p50 on top."""
-        p50, p95, p99 = quantiles(snapshot.samples, within, (0.5, 0.95, 0.99))
+        p50, p95, p99 = quantiles(shown(snapshot), within, (0.5, 0.95, 0.99))
         return Curve(p99, "three", 1, 2), Curve(p95, "two", 3, 3), Curve(p50, "one")
 
     def value_name(self, value: float) -> str:

@@ -10,6 +10,7 @@ from textual.geometry import Size
 from ...engine.snapshot import Snapshot
 from ..glyphs import Charset
 from ..line import Line, fit, line
+from ..ranges import told
 from ..series import Frame, changes, frame, is_live
 from .chart import Chart, Curve, Plot
 from .painted import Painted
@@ -39,7 +40,9 @@ class Panel(Vertical):
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot, if there is room to see it."""
-        self.snapshot = snapshot
+        self.snapshot, title = snapshot, self.heading + told(snapshot.window_s)
+        if title != self.border_title:  # setting it draws the frame, though it be the same
+            self.border_title = title
         if self.numbers.size:
             self.numbers.paint(self.head(snapshot, self.numbers.size))
         if self.chart.columns:
@@ -68,11 +71,11 @@ class Panel(Vertical):
     @property
     def title_width(self) -> int:
         """How many cells a title takes in the first line: none where a frame holds it."""
-        return 0 if self.styles.border_top[0] else TITLE_WIDTH
+        return 0 if self.styles.border_top[0] else max(TITLE_WIDTH, len(self.border_title or "") + 2)
 
     def titled(self, first: Line) -> Line:
         """Return the first line behind the title, unless a frame holds that."""
-        return (*line((fit(self.heading, self.title_width), "strong")), *first)
+        return (*line((fit(self.border_title or "", self.title_width), "strong")), *first)
 
     def head(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
         """Return the lines above the chart."""

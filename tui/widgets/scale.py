@@ -58,8 +58,13 @@ def times(seconds: float, width: int, end: str) -> tuple[tuple[int, str], ...]:
 
 
 def ago(seconds: float) -> str:
-    """Return a label for a moment that long before the end: `-45 s`, `-2 min`, `-2:30 min`."""
+    """Return a label for a moment that long before the end: `-45 s`, `-2 min`, `-2:30 min`, `-1:30 h`, `-4 d`."""
     whole = round(seconds)
+    if whole >= 172_800 and whole % 86_400 == 0:
+        return f"-{whole // 86_400} d"
+    if whole >= 3_600:
+        hours, rest = divmod(whole // 60, 60)
+        return f"-{hours}:{rest:02d} h" if rest else f"-{hours} h"
     if whole <= 60 or whole % 15:
         return f"-{whole} s"
     minutes, rest = divmod(whole, 60)

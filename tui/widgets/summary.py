@@ -5,7 +5,7 @@ from ...engine.text import clean
 from .. import format as say
 from ..limiting import shares_text
 from ..line import Line, line
-from ..series import WINDOWS_S, latency_quantiles, span_shown
+from ..series import shown_quantiles, span_shown
 
 
 def summary(snapshot: Snapshot) -> list[Line]:
@@ -34,7 +34,7 @@ def _unasked(job: JobRow) -> str:
 
 def latency_text(snapshot: Snapshot) -> str:
     """Return p50, p95 and p99 over all the samples shown."""
-    quantiles = zip(("p50", "p95", "p99"), latency_quantiles(snapshot, WINDOWS_S[-1]), strict=True)
+    quantiles = zip(("p50", "p95", "p99"), shown_quantiles(snapshot), strict=True)
     return ", ".join(f"{name} {say.latency(value)}" for name, value in quantiles)
 
 

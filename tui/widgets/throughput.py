@@ -7,7 +7,7 @@ from textual.geometry import Size
 from ...engine.snapshot import Snapshot
 from .. import format as say
 from ..line import Line, join, line, spread, width
-from ..series import RECENT_S, WINDOWS_S, Frame, is_live, rates, recent_rate, settled, span_shown
+from ..series import RECENT_S, Frame, is_live, rates, recent_rate, settled, shown, shown_rate, span_shown
 from .chart import Curve
 from .panel import Panel
 
@@ -15,9 +15,8 @@ from .panel import Panel
 def speeds(snapshot: Snapshot, cells: int) -> Line:
     """Return the rates of the last seconds (of all that is shown, once ended), each with the line it is drawn with."""
     live = is_live(snapshot)
-    seconds = RECENT_S if live else WINDOWS_S[-1]
-    items = recent_rate(snapshot, settled, seconds)
-    requests = recent_rate(snapshot, lambda sample: sample.requests, seconds)
+    rate = recent_rate if live else shown_rate
+    items, requests = rate(snapshot, settled), rate(snapshot, lambda sample: sample.requests)
     left = join(
         (
             line(("━ ", "one"), (say.rate(items), "strong"), " items/s"),
@@ -40,8 +39,8 @@ class Throughput(Panel):
 
     def curves(self, snapshot: Snapshot, within: Frame) -> tuple[Curve, ...]:
         """Return requests a second, dashed, under items a second."""
-        requests = rates(snapshot.samples, within, lambda sample: sample.requests)
-        return Curve(requests, "two", 3, 3), Curve(rates(snapshot.samples, within, settled), "one")
+        requests = rates(shown(snapshot), within, lambda sample: sample.requests)
+        return Curve(requests, "two", 3, 3), Curve(rates(shown(snapshot), within, settled), "one")
 
     def value_name(self, value: float) -> str:
         """Return a rate, as `20/s`."""

@@ -1,0 +1,318 @@
+"""What failed in a job, by cause; Enter shows the items of one cause."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from shlex import quote
+from threading import Event
+from typing import Final
+
+from textual.app import ComposeResult
+from textual.geometry import Size
+from textual.message import Message
+
+from ...engine.errors import BatchtopError
+from ...engine.failures import Group, Grouped
+from ...engine.snapshot import ACTIVE, JobRow
+from ...engine.store.results import Failed
+from ...engine.text import clean
+from .. import format as say
+from ..actions import bindings
+from ..board import Board
+from ..line import BLANK, Line, line, spread
+from ..messages import Delivered, JobsRead, ReadFailed, RowPicked
+from ..source import ITEMS_SHOWN
+from ..widgets.failuretable import (
+    MarkedList,
+    counted,
+    group_line,
+    group_lines,
+    group_text,
+    group_title,
+    item_line,
+    item_lines,
+    item_text,
+    item_title,
+)
+from ..widgets.header import state_span
+from ..widgets.painted import Painted
+from .polling import PollingScreen
+
+LEAST_REST_S: Final = 2.0
+REST: Final = 10.0
+"""A read is followed by a rest so many times as long: that of a million failures takes seconds."""
+_WIDTHS: Final = [(0, "-tiny"), (60, "-narrow")]
+_HEIGHTS: Final = [(0, "-flat"), (20, "-low"), (34, "-tall")]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """When the failures were read, in seconds since the epoch, how long that took, and how many there were."""
+
+    at: float
+    took_s: float
+    failed: int
+
+    def is_old(self, failed: int, now: float) -> bool:
+        """Return whether to read anew: there are more or fewer, and there was a rest. A clock set back ends a rest."""
+        return failed != self.failed and not 0 <= now - self.at < max(LEAST_REST_S, REST * self.took_s)
+
+
+class FailuresScreen(PollingScreen, inherit_bindings=False):
+    """The causes of a job's failures, or the items of one of them."""
+
+    CSS_PATH = "failures.tcss"
+    BINDINGS = bindings("failures")
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
+
+    row: JobRow | None = None
+    alive: bool = False
+    """Whether an engine lives that may have the job in hand."""
+    found: Grouped | None = None
+    reading: Reading | None = None
+    group: Group | None = None
+    """The cause whose items are shown."""
+    items: tuple[Failed, ...] | None = None
+    busy: bool = False
+    """Whether failures are being read: that may take seconds, and there is one such read at a time."""
+
+    def __init__(self, job: str, board: Board) -> None:
+        super().__init__(board)
+        self.job = job
+        self.note: Line = BLANK
+        self.given_up, self.items_given_up = Event(), Event()
+        self.title_text = Painted(charset=board.charset, id="title")
+        self.list = MarkedList(charset=board.charset)
+        self.detail = Painted(charset=board.charset, id="detail")
+
+    def compose(self) -> ComposeResult:
+        """Yield the title, the list, the marked row in full, and the keys."""
+        yield self.title_text
+        yield self.list
+        yield self.detail
+        yield self.keys
+        yield self.too_small
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        super().on_resize()
+        self.call_after_refresh(self._draw)
+
+    def on_unmount(self) -> None:
+        """End the reads that are under way."""
+        self.given_up.set()
+        self.items_given_up.set()
+
+    # What is read
+
+    def read(self) -> Message:
+        """Return the jobs as they stand; called on the source's thread."""
+        return JobsRead(self.board.source.jobs(), self.board.now())
+
+    def on_jobs_read(self, message: JobsRead) -> None:
+        """Show how the job stands, and read its failures where others came."""
+        self.row = next((row for row in message.jobs.rows if row.name == self.job), None)
+        self.alive = message.jobs.engine is not None
+        if self.row is None:
+            self.note = line((f"✕ there is no job {clean(self.job)!r} in this workspace", "error"))
+        elif self.reading is None or self.reading.is_old(self.row.failed, message.at):
+            self._read_causes()
+        self._draw()
+
+    def on_read_failed(self, message: ReadFailed) -> None:
+        """Say so; the next tick tries again."""
+        self.note = line((f"✕ {clean(message.reason)}", "error"))
+        self._draw()
+
+    def on_delivered(self, message: Delivered) -> None:
+        """Say what became of a command."""
+        self.note = line((message.text, message.tone))
+        self.poll.ask_anew()
+        self._draw()
+
+    def _read_causes(self) -> None:
+        if not self.busy:
+            self.busy = True
+            self.run_worker(self._causes(), group="failures")
+
+    async def _causes(self) -> None:
+        started, failed = self.board.now(), self.row.failed if self.row else 0
+        try:
+            found = await asyncio.to_thread(self.board.source.failures, self.job, self.given_up)
+        except BatchtopError as error:
+            found, failed, self.note = self.found, -1, line((f"✕ {clean(str(error))}", "error"))
+        now = self.board.now()
+        self.busy, self.reading = False, Reading(now, now - started, failed)
+        self._show_causes(found)
+
+    def _show_causes(self, found: Grouped | None) -> None:
+        """Show what was found, and keep the mark on its cause."""
+        before = self._marked_group()
+        self.found = found
+        if self.group is None:
+            kept = self.list.index if before is None else self._place(before)
+            self._draw(index=kept)
+
+    async def _items(self, group: Group, given_up: Event) -> None:
+        try:
+            items = await asyncio.to_thread(self.board.source.failed_items, self.job, group, given_up)
+        except BatchtopError as error:
+            if given_up.is_set():
+                return
+            items, self.note = (), line((f"✕ {clean(str(error))}", "error"))
+        if self.group is group:
+            self.items = items
+            self._draw(index=0)
+
+    def _place(self, group: Group) -> int:
+        """Return where a cause stands now, by its kind and pattern."""
+        groups = self.found.groups if self.found else ()
+        same = ((group.kind, group.pattern) == (each.kind, each.pattern) for each in groups)
+        return next((i for i, found in enumerate(same) if found), self.list.index)
+
+    # What is shown
+
+    def _draw(self, index: int | None = None) -> None:
+        index = self.list.index if index is None else index
+        self.set_class(self.group is not None, "-items")
+        if self.group is not None:
+            rows = [partial(_item_row, item) for item in self.items or ()]
+            self.list.show(item_title, rows, index, "no item of it is left" if self.items == () else "reading …")
+        elif self.found is not None:
+            rows = [partial(_group_row, group, self.found.items) for group in self.found.groups]
+            self.list.show(group_title, rows, index, "no item has failed")
+        else:
+            self.list.show(group_title, (), 0, "" if self.row is None else "reading …")
+        self._draw_around()
+
+    def _draw_around(self) -> None:
+        """Draw what depends on the mark: the row in full, and the keys."""
+        width = self.title_text.size.width
+        self.title_text.paint([self._heading(width), self._about(width), self.note])
+        self.detail.paint(self._detail(self.detail.size))
+        self.show_keys()
+
+    def _heading(self, width: int) -> Line:
+        name = line((clean(self.job), "strong"), ("  Failures", "dim"))
+        if self.row is None:
+            return name
+        dead = self.row.state in ACTIVE and not self.alive
+        return spread(name, (("✕ no engine", "error") if dead else state_span(self.row.state),), width)
+
+    def _about(self, width: int) -> Line:
+        if self.group is not None:
+            return line((self._items_told(self.group), "dim"))
+        if self.found is None or self.reading is None:
+            return BLANK
+        at = "reading …" if self.busy else f"as of {say.clock(self.reading.at)}"
+        return spread(line((counted(self.found), "dim")), line((at, "dim")), width)
+
+    def _items_told(self, group: Group) -> str:
+        """Return which items are shown."""
+        what = f"{say.words(group.kind)}: {say.plural(group.items, 'item')}"
+        if self.items is None or len(self.items) < ITEMS_SHOWN:
+            return what
+        return f"{what}, the first {ITEMS_SHOWN} here; `batchtop export --failed` has all"
+
+    def _detail(self, room: Size) -> list[Line]:
+        if item := self._marked_item():
+            return item_lines(item, room)
+        group = self._marked_group()
+        return group_lines(group, room) if group and self.group is None else []
+
+    def _marked_group(self) -> Group | None:
+        """Return the cause marked, or the one whose items are shown."""
+        if self.group is not None or not (self.found and self.found.groups):
+            return self.group
+        return self.found.groups[min(self.list.index, len(self.found.groups) - 1)]
+
+    def _marked_item(self) -> Failed | None:
+        return self.items[self.list.index] if self.group is not None and self.items else None
+
+    # Keys
+
+    def on_key(self) -> None:
+        """Take away what was said last."""
+        if self.note:
+            self.note = BLANK
+            self._draw_around()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - textual's name
+        """Return whether a key does something now."""
+        if action == "open":
+            return self.group is None and self._marked_group() is not None
+        return action not in {"retry", "copy"} or self._marked_group() is not None
+
+    def action_cursor(self, step: int) -> None:
+        """Mark another row."""
+        self.list.move(step)
+        self._draw_around()
+
+    def action_page(self, step: int) -> None:
+        """Mark the row a page further."""
+        self.action_cursor(step * self.list.room)
+
+    def action_open(self) -> None:
+        """Show the items of the marked cause."""
+        self.items_given_up.set()
+        self.group, self.items, self.items_given_up = self._marked_group(), None, Event()
+        if self.group is not None:
+            self.run_worker(self._items(self.group, self.items_given_up), group="failures")
+        self._draw(index=0)
+
+    def action_back(self) -> None:
+        """Go up: to the causes, or to the job."""
+        if self.group is None:
+            self.board.open_job(self.job)
+            return
+        group, self.group, self.items = self.group, None, None
+        self.items_given_up.set()
+        self._draw(index=self._place(group))
+
+    def action_anew(self) -> None:
+        """Read the failures, or the items of the cause shown, once more."""
+        if self.group is None:
+            self._read_causes()
+            self._draw()
+        else:
+            self.action_open()
+
+    def action_retry(self) -> None:
+        """Have the engine try again what failed in the marked way, or say how to do it without one."""
+        group = self._marked_group()
+        if group is None or self.row is None:
+            return
+        if self.row.state in ACTIVE and self.alive:
+            self.note = line((f"asking for {say.words(group.kind)} once more …", "warn"))
+            self.board.tell(self.job, "retry", {"failed": [group.kind]})
+        else:
+            self.note = line(
+                "no engine runs it: ", (f"batchtop retry {quote(clean(self.job))} --kind {group.kind}", "key")
+            )
+        self._draw_around()
+
+    def action_copy(self) -> None:
+        """Copy the marked cause or item through the terminal."""
+        item, group = self._marked_item(), self._marked_group()
+        if item is not None:
+            self.board.copy(item_text(item))
+        elif group is not None:
+            self.board.copy(group_text(group))
+        self.note = line(("copied the item" if item else "copied the cause", "ok"))
+        self._draw_around()
+
+    def on_row_picked(self, message: RowPicked) -> None:
+        """Mark a clicked row, and open it when it was marked already."""
+        if message.row != self.list.index:
+            self.action_cursor(message.row - self.list.index)
+        elif self.group is None:
+            self.action_open()
+
+
+def _group_row(group: Group, failed: int, cells: int, marked: bool) -> Line:  # noqa: FBT001 - called by place
+    return group_line(group, failed, cells, marked=marked)
+
+
+def _item_row(item: Failed, cells: int, marked: bool) -> Line:  # noqa: FBT001 - called by place
+    return item_line(item, cells, marked=marked)

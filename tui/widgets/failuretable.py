@@ -1,0 +1,170 @@
+"""Failed items by cause, and those of one cause: lines of both, and the list that one of them is marked in."""
+
+from collections.abc import Callable, Sequence
+from textwrap import wrap
+from typing import Final, TypeAlias
+
+from rich.cells import chop_cells
+from textual import events
+from textual.geometry import Size
+
+from ...engine.failures import Group, Grouped
+from ...engine.outcome import RETRIED_BY_RERUN
+from ...engine.store.results import Failed
+from ...engine.text import clean
+from .. import format as say
+from ..line import BLANK, Line, fit, line
+from ..messages import RowPicked
+from .painted import Painted
+
+_KIND: Final = 16
+_ATTEMPTS_FROM: Final = 68
+_ID_FROM: Final = 100
+FIELDS_SHOWN: Final = 20_000
+
+Row: TypeAlias = Callable[[int, bool], Line]
+"""Draws a row into so many cells, marked or not."""
+
+
+def group_title(cells: int) -> Line:
+    """Return the names of the columns of causes."""
+    attempts = f"{'attempts':>10}" if cells >= _ATTEMPTS_FROM else ""
+    numbers = f"{'items':>10}{'share':>8}{attempts}"
+    return line((f"  {fit('kind', _KIND)} {fit('message', _pattern_cells(cells))}{numbers}", "dim"))
+
+
+def group_line(group: Group, failed: int, cells: int, *, marked: bool) -> Line:
+    """Return one cause; `failed` is how many items have failed in all."""
+    attempts = f"{say.amount(group.attempts):>10}" if cells >= _ATTEMPTS_FROM else ""
+    return line(
+        "▸ " if marked else "  ",
+        (fit(say.words(group.kind), _KIND), "chosen" if marked else "strong"),
+        " ",
+        fit(_said(group.pattern), _pattern_cells(cells)),
+        (f"{say.count(group.items):>10}", "error"),
+        f"{say.percent(group.items, failed):>8}{attempts}",
+    )
+
+
+def group_lines(group: Group, room: Size) -> list[Line]:
+    """Return a cause in full, and what becomes of it."""
+    again = "a rerun tries them again" if group.kind in RETRIED_BY_RERUN else "a rerun leaves them out"
+    head = f"{say.words(group.kind)}: {say.plural(group.items, 'item')}, {say.plural(group.attempts, 'attempt')}"
+    return [line((head, "strong"), (f"  {again}", "dim")), *_wrapped(f"e.g. {_said(group.message)}", room)]
+
+
+def item_title(cells: int) -> Line:
+    """Return the names of the columns of items."""
+    id_ = _id_cells(cells)
+    return line((f"  {fit('item', id_)}{'attempts':>9}  message", "dim"))
+
+
+def item_line(item: Failed, cells: int, *, marked: bool) -> Line:
+    """Return one failed item."""
+    id_ = _id_cells(cells)
+    return line(
+        "▸ " if marked else "  ",
+        (fit(clean(item.key, id_ + 1), id_), "chosen" if marked else "strong"),
+        f"{say.count(item.attempts):>9}  ",
+        fit(_said(item.message), max(0, cells - id_ - 13)),
+    )
+
+
+def item_lines(item: Failed, room: Size) -> list[Line]:
+    """Return what an item was answered and what it consists of."""
+    head = line((clean(item.key, 80), "strong"), (f"  {say.plural(item.attempts, 'attempt')}", "dim"))
+    return [head, *_wrapped(_said(item.message), room), BLANK, *_wrapped(fields_text(item), room)]
+
+
+def fields_text(item: Failed) -> str:
+    """Return an item's fields as JSON on one line."""
+    return clean(item.payload.decode(errors="replace"), FIELDS_SHOWN)
+
+
+def group_text(group: Group) -> str:
+    """Return a cause for the clipboard."""
+    return (
+        f"{say.words(group.kind)}: {_said(group.pattern)}\n"
+        f"{say.plural(group.items, 'item')}, {say.plural(group.attempts, 'attempt')}\n"
+        f"e.g. {_said(group.message)}"
+    )
+
+
+def item_text(item: Failed) -> str:
+    """Return an item for the clipboard."""
+    tries = say.plural(item.attempts, "attempt")
+    return f"{clean(item.key)}: {_said(item.message)} ({tries})\n{fields_text(item)}"
+
+
+def counted(found: Grouped) -> str:
+    """Return how many items failed, of how many causes."""
+    causes = say.plural(len(found.groups), "cause")
+    others = f", {say.count(found.others)} items of smaller ones" if found.others else ""
+    return f"{say.plural(found.items, 'item')} failed, {causes}{others}"
+
+
+def _said(message: str) -> str:
+    return clean(message) or "(no message)"
+
+
+def _wrapped(text: str, room: Size) -> list[Line]:
+    """Return the text in lines, no more of it than has room; where there are no spaces it is cut by its cells."""
+    cells = max(room.width, 20)
+    parts = wrap(text[: cells * max(room.height, 1)], cells)
+    return [line(piece) for part in parts for piece in chop_cells(part, cells)]
+
+
+def _pattern_cells(cells: int) -> int:
+    return max(8, cells - 3 - _KIND - 18 - (10 if cells >= _ATTEMPTS_FROM else 0))
+
+
+def _id_cells(cells: int) -> int:
+    return 36 if cells >= _ID_FROM else 16
+
+
+class MarkedList(Painted):
+    """Rows below a title, one of them marked; only those in sight are drawn."""
+
+    title: Callable[[int], Line] | None = None
+    rows: Sequence[Row] = ()
+    index: int = 0
+    instead: str = ""
+    """What to say where there are no rows."""
+
+    def show(self, title: Callable[[int], Line], rows: Sequence[Row], index: int, instead: str = "") -> None:
+        """Draw these rows, with that one marked."""
+        self.title, self.rows, self.instead = title, rows, instead
+        self.index = min(index, max(0, len(rows) - 1))
+        self.redraw()
+
+    def move(self, step: int) -> None:
+        """Mark another row."""
+        self.index = min(max(self.index + step, 0), max(0, len(self.rows) - 1))
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw what is known."""
+        if self.title is None or not self.rows:
+            self.paint([line(self.instead)])
+            return
+        width, first = self.size.width, self._first()
+        shown = enumerate(self.rows[first : first + self.room], first)
+        self.paint([self.title(width), *(row(width, i == self.index) for i, row in shown)])
+
+    @property
+    def room(self) -> int:
+        """How many rows are in sight."""
+        return max(1, self.size.height - 1)
+
+    def _first(self) -> int:
+        return max(0, self.index - self.room + 1)
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self.redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell which row the pointer is on."""
+        row = event.y - 1 + self._first()
+        if event.y > 0 and row < len(self.rows):
+            self.post_message(RowPicked(row))
