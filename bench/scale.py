@@ -115,7 +115,7 @@ def first_request_s(folder: Path, source: Path, port: int) -> float:
     )
     command = [*PROGRAM, "run", job_file, "--no-ui", "--db", folder / "batchtop.db"]
     with socket.create_server(("127.0.0.1", port)) as server:
-        server.settimeout(300)
+        server.settimeout(60)
         began = time.perf_counter()
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             connection, _ = server.accept()

@@ -1,6 +1,7 @@
 """Brings pending items from the workspace to the batcher, page by page, each question once."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -46,7 +47,8 @@ class Feed:
         self._twins = Twins()
         self._hungry = asyncio.Event()
         self._more = asyncio.Event()
-        self._again: set[int] = set()
+        self._again: deque[int] = deque()
+        """Rows made pending again, in their order."""
         self._reading = asyncio.Lock()
         self._coming = 0
 
@@ -87,7 +89,7 @@ class Feed:
         try:
             async with self._reading:
                 rows = await make_pending()
-                self._again.update(rows)
+                self._again = deque(sorted({*self._again, *rows}))
         finally:
             self._coming -= 1
             self._hungry.set()
@@ -120,9 +122,10 @@ class Feed:
 
     async def _page(self, pages: Pages, size: int) -> list[Found]:
         """Return the next items: first those pending again that were passed by; the others are still to come anyway."""
-        passed = sorted(row for row in self._again if row <= pages.after)
-        self._again = set(passed[size:])
-        found = await pages.these(passed[:size]) if passed else []
+        while self._again and self._again[-1] > pages.after:
+            self._again.pop()
+        passed = [self._again.popleft() for _ in range(min(size, len(self._again)))]
+        found = await pages.these(passed) if passed else []
         return found or await pages.next(size)
 
     async def _leased(self, pages: Pages, page: Sequence[Found]) -> list[Found]:

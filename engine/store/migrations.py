@@ -2,7 +2,8 @@
 
 import sqlite3
 import time
-from contextlib import ExitStack, closing
+from collections.abc import Generator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from ..errors import WorkspaceError, WorkspaceLostError
@@ -54,13 +55,20 @@ def _use_wal(db: sqlite3.Connection) -> None:
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     if _version(db) == len(STEPS):
         return
-    db.execute("BEGIN IMMEDIATE")  # two processes may meet here: the second finds the work done
-    try:
+    with transaction(db):  # two processes may meet here: the second finds the work done
         version = _version(db)
         _check(db, path, version)
         for step in STEPS[version:]:
             step(db)
         db.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Generator[None]:
+    """Commit what is written in here, all of it or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         db.execute("COMMIT")
     except BaseException:
         db.rollback()

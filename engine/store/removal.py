@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from ..errors import UsageError, WorkspaceError
 from ..snapshot import ACTIVE
 from .lock import owner
-from .migrations import BUSY_TIMEOUT_S, connect
+from .migrations import BUSY_TIMEOUT_S, connect, transaction
 
 STEP_ROWS: Final = 2_000
 """Rows that go in one transaction while an engine has the workspace: it waits for some 20 ms."""
@@ -70,7 +70,7 @@ def remove(path: Path, name: str, tell: Callable[[int], None]) -> Removed:
                     tell(rows)
         if not _number(db, "auto_vacuum") and owner(path) is None:
             db.execute("VACUUM")  # of an age before workspaces could give space back; now it can
-        with _transaction(db):
+        with transaction(db):
             db.executemany(f"DELETE FROM jobs WHERE id = ?1 AND {_STILL}", ((job,) for job in marked))
         _checkpoint(db, path)
         page = _number(db, "page_size")
@@ -79,7 +79,7 @@ def remove(path: Path, name: str, tell: Callable[[int], None]) -> Removed:
 
 def _mark(db: sqlite3.Connection, path: Path, name: str) -> None:
     """Take its name and its output file from a job: another may have them from now on."""
-    with _transaction(db):
+    with transaction(db):
         row = db.execute(_WHOLE, (name,)).fetchone()
         if row is None:
             return
@@ -102,7 +102,7 @@ def check_idle(path: Path, name: str, state: str) -> None:
 
 def _drop_keys(db: sqlite3.Connection, job: int) -> Iterator[int]:
     """Drop a job's index of ids, which is quick, and give its pages back, which is not."""
-    with _transaction(db):
+    with transaction(db):
         if db.execute(f"SELECT {_STILL}", (job,)).fetchone() == (1,):
             db.execute(f"DROP INDEX IF EXISTS items_of_{job}")
     yield 0
@@ -117,7 +117,7 @@ def _clear(db: sqlite3.Connection, path: Path, job: int) -> Iterator[int]:
     """Delete all that belongs to a job but its row, and yield how many rows each step took."""
     for table, key in _TABLES:
         yield from _clear_table(db, path, job, table, key)
-    with _transaction(db):
+    with transaction(db):
         for table in _SMALL_TABLES:
             db.execute(f"DELETE FROM {table} WHERE job = ?1 AND {_STILL}", (job,))
 
@@ -131,7 +131,7 @@ def _clear_table(db: sqlite3.Connection, path: Path, job: int, table: str, key: 
         count, end = db.execute(f"SELECT count(*), max({key}) FROM ({following})", (job, last, rows)).fetchone()
         if not count:
             return
-        with _transaction(db):
+        with transaction(db):
             going = f"job = ?1 AND {key} > ?2 AND {key} <= ?3"
             db.execute(f"DELETE FROM {table} WHERE {going} AND {_STILL}", (job, last, end))
         yield count
@@ -169,17 +169,6 @@ def _shrinking(db: sqlite3.Connection) -> Generator[None]:
 
 def _number(db: sqlite3.Connection, pragma: str) -> int:
     return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Generator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        db.rollback()
-        raise
 
 
 @contextmanager
