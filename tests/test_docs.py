@@ -22,7 +22,8 @@ from batchtop.engine.jobfile import load_job
 from batchtop.engine.presets import COMPLETE, load_presets, profile
 from batchtop.engine.settings import DIALS, Settings, allowed, show
 from batchtop.engine.simulator import Behaviour, Simulator
-from batchtop.tui.actions import ACTIONS, TITLES, key_name
+from batchtop.tui.actions import ACTIONS, TITLES
+from batchtop.tui.keys import key_name
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

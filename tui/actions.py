@@ -1,16 +1,11 @@
 """Every key in one table, which feeds the bindings, the key bar, the help and the command palette."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from textual.binding import Binding, BindingType
 
-from .glyphs import Charset
-
-Where: TypeAlias = Literal[
-    "anywhere", "job", "dials", "log", "failures", "history", "jobs", "presets", "question", "help", "typing"
-]
+from .keys import Action, Where
 
 TITLES: Final[dict[Where, str]] = {
     "job": "The job",
@@ -27,46 +22,36 @@ TITLES: Final[dict[Where, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing a key does. Its id is what a keymap rebinds."""
-
-    where: Where
-    name: str
-    keys: str
-    """Keys as textual names them, separated by commas; the first is the one shown."""
-    method: str
-    """The action a binding calls: `pause` is `action_pause`."""
-    label: str
-    help: str
-    bar: int = 0
-    """Its place in the key bar, from 1; 0: not there."""
-    palette: bool = False
-
-    @property
-    def id(self) -> str:
-        """The name a keymap knows it by."""
-        return f"{self.where}.{self.name}"
+def _rows(where: Where, one: str) -> tuple[Action, ...]:
+    """Return what moves the mark in a list; `one` is what a row stands for."""
+    return (
+        Action(where, "up", "up,k", "cursor(-1)", "up", f"the {one} above"),
+        Action(where, "down", "down,j", "cursor(1)", "down", f"the {one} below"),
+        Action(where, "page_up", "pageup", "page(-1)", "page up", "a page up"),
+        Action(where, "page_down", "pagedown", "page(1)", "page down", "a page down"),
+        Action(where, "first", "home", "cursor(-1000000)", "first", f"the first {one}"),
+        Action(where, "last", "end", "cursor(1000000)", "last", f"the last {one}"),
+    )
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    Action("job", "pause", "space", "pause", "pause", "pause; again: resume", 1, palette=True),
-    Action("job", "presets", "p", "presets", "preset", "choose a preset, with what it would change", 2, palette=True),
-    Action("job", "retest", "K", "retest", "retest", "try keys again that were refused or given up", 1, palette=True),
-    Action("job", "drain", "D", "drain", "drain", "send nothing new, finish what is in flight, stop", 5, palette=True),
-    Action("job", "cancel", "x", "cancel", "cancel", "stop at once, giving up what is in flight", 6, palette=True),
-    Action("job", "back", "escape", "back", "jobs", "back to the list of jobs", 9, palette=True),
-    Action("job", "copy", "y", "copy", "copy", "copy the marked event, or else a summary of the job", 8, palette=True),
-    Action("job", "range", "t", "range(1)", "charts: more time", "charts of 1 min, 5 min, 15 min, all", palette=True),
-    Action("job", "range_back", "T", "range(-1)", "charts: less time", "the same, backwards", palette=True),
-    Action("job", "failures", "f", "failures", "failures", "what failed, by cause and item by item", palette=True),
-    Action("job", "undo", "u", "undo", "undo", "undo the last change of settings; again: the one before", palette=True),
-    Action("job", "history", "H", "history", "settings history", "changes of settings and what they did", palette=True),
+    Action("job", "pause", "space", "pause", "pause", "pause; again: resume", 1, writes=True),
+    Action("job", "presets", "p", "presets", "preset", "choose a preset, with what it would change", 2, writes=True),
+    Action("job", "retest", "K", "retest", "retest", "try keys again that were refused or given up", 1, writes=True),
+    Action("job", "drain", "D", "drain", "drain", "send nothing new, finish what is in flight, stop", 5, writes=True),
+    Action("job", "cancel", "x", "cancel", "cancel", "stop at once, giving up what is in flight", 6, writes=True),
+    Action("job", "back", "escape", "back", "jobs", "back to the list of jobs", 9),
+    Action("job", "copy", "y", "copy", "copy", "copy the marked event, or else a summary of the job", 8),
+    Action("job", "range", "t", "range(1)", "charts: more time", "charts of 1 min, 5 min, 15 min, all"),
+    Action("job", "range_back", "T", "range(-1)", "charts: less time", "the same, backwards"),
+    Action("job", "failures", "f", "failures", "failures", "what failed, by cause and item by item"),
+    Action("job", "undo", "u", "undo", "undo", "undo the last change of settings; again: the one before", writes=True),
+    Action("job", "history", "H", "history", "settings history", "changes of settings and what they did"),
     Action("dials", "up", "up,k", "dial(-1)", "up", "the dial above"),
     Action("dials", "down", "down,j", "dial(1)", "down", "the dial below"),
-    Action("dials", "less", "left,minus,h", "step(-1)", "change", "one step less", 3),
-    Action("dials", "more", "right,plus,equals_sign,l", "step(1)", "more", "one step more"),
-    Action("dials", "type", "enter", "type", "type", "type a value, such as 20 or 500ms", 4),
+    Action("dials", "less", "left,minus,h", "step(-1)", "change", "one step less", 3, writes=True),
+    Action("dials", "more", "right,plus,equals_sign,l", "step(1)", "more", "one step more", writes=True),
+    Action("dials", "type", "enter", "type", "type", "type a value, such as 20 or 500ms", 4, writes=True),
     Action("dials", "batch_size", "b", "choose('batch_size')", "batch size", "go to the batch size"),
     Action("dials", "delay", "d", "choose('delay')", "delay", "go to the delay"),
     Action("dials", "concurrency", "c", "choose('concurrency')", "concurrency", "go to the concurrency"),
@@ -74,33 +59,18 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("log", "newer", "pagedown", "log(1)", "newer", "mark a newer event"),
     Action("log", "oldest", "home", "log(-1000000)", "oldest", "mark the oldest event"),
     Action("log", "follow", "end", "log_follow", "follow", "follow the newest events again"),
-    Action("failures", "up", "up,k", "cursor(-1)", "up", "the cause, or the item, above"),
-    Action("failures", "down", "down,j", "cursor(1)", "down", "the one below"),
-    Action("failures", "page_up", "pageup", "page(-1)", "page up", "a page up"),
-    Action("failures", "page_down", "pagedown", "page(1)", "page down", "a page down"),
-    Action("failures", "first", "home", "cursor(-1000000)", "first", "the first one"),
-    Action("failures", "last", "end", "cursor(1000000)", "last", "the last one"),
-    Action("failures", "open", "enter,right,l", "open", "items", "show the items of the marked cause", 1, palette=True),
-    Action("failures", "retry", "r", "retry", "retry kind", "try again what failed in that way", 2, palette=True),
-    Action("failures", "copy", "y", "copy", "copy", "copy the marked cause or item", 3, palette=True),
-    Action("failures", "anew", "R", "anew", "read anew", "read the failures once more", 5, palette=True),
-    Action("failures", "back", "escape,left,h", "back", "back", "up to the causes, or to the job", 4, palette=True),
-    Action("history", "up", "up,k", "cursor(-1)", "up", "the change above"),
-    Action("history", "down", "down,j", "cursor(1)", "down", "the change below"),
-    Action("history", "page_up", "pageup", "page(-1)", "page up", "a page up"),
-    Action("history", "page_down", "pagedown", "page(1)", "page down", "a page down"),
-    Action("history", "first", "home", "cursor(-1000000)", "first", "the newest change"),
-    Action("history", "last", "end", "cursor(1000000)", "last", "the oldest change shown"),
-    Action(
-        "history", "undo", "enter,u", "undo", "back to before this", "undo the marked change alone", 1, palette=True
-    ),
-    Action("history", "copy", "y", "copy", "copy", "copy the marked change", 2, palette=True),
-    Action("history", "back", "escape,H", "back", "back", "back to the job", 3, palette=True),
-    Action("jobs", "up", "up,k", "cursor(-1)", "up", "the job above"),
-    Action("jobs", "down", "down,j", "cursor(1)", "down", "the job below"),
-    Action("jobs", "first", "home", "cursor(-1000000)", "first", "the first job"),
-    Action("jobs", "last", "end", "cursor(1000000)", "last", "the last job"),
-    Action("jobs", "open", "enter,right,l", "open", "open", "open the job", 1, palette=True),
+    *_rows("failures", "cause or item"),
+    Action("failures", "open", "enter,right,l", "open", "items", "show the items of the marked cause", 1),
+    Action("failures", "retry", "r", "retry", "retry kind", "try again what failed in that way", 2, writes=True),
+    Action("failures", "copy", "y", "copy", "copy", "copy the marked cause or item", 3),
+    Action("failures", "anew", "R", "anew", "read anew", "read the failures once more", 5),
+    Action("failures", "back", "escape,left,h", "back", "back", "up to the causes, or to the job", 4),
+    *_rows("history", "change"),
+    Action("history", "undo", "enter,u", "undo", "back to before this", "undo the marked change alone", 1, writes=True),
+    Action("history", "copy", "y", "copy", "copy", "copy the marked change", 2),
+    Action("history", "back", "escape,H", "back", "back", "back to the job", 3),
+    *_rows("jobs", "job"),
+    Action("jobs", "open", "enter,right,l", "open", "open", "open the job", 1),
     Action("jobs", "leave", "escape", "app.ask_quit", "leave", "leave; jobs go on", 8),
     Action("presets", "up", "up,k", "cursor(-1)", "up", "the preset above", 1),
     Action("presets", "down", "down,j", "cursor(1)", "down", "the preset below", 2),
@@ -125,10 +95,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("help", "bottom", "end", "scroll(1000000)", "bottom", "to the end"),
     Action("help", "close", "escape,q,question_mark,f1,ctrl+c", "close", "close", "close the help", 3),
     Action("anywhere", "palette", "ctrl+p", "command_palette", "all", "all actions and colour themes, by name", 10),
-    Action("anywhere", "help", "question_mark,f1", "help", "help", "this help", 7, palette=True),
-    Action(
-        "anywhere", "quit", "q,ctrl+c,ctrl+q", "ask_quit", "quit", "leave; asks what becomes of a job", 8, palette=True
-    ),
+    Action("anywhere", "help", "question_mark,f1", "help", "help", "this help", 7),
+    Action("anywhere", "quit", "q,ctrl+c,ctrl+q", "ask_quit", "quit", "leave; asks what becomes of a job", 8),
 )
 
 
@@ -143,17 +111,3 @@ def bindings(*places: Where) -> list[BindingType]:
         Binding(action.keys, action.method, action.label, id=action.id, show=False, tooltip=action.help)
         for action in of(*places)
     ]
-
-
-_SYMBOLS: Final = {
-    "escape": "esc", "enter": "↵", "left": "←", "right": "→", "up": "↑", "down": "↓", "question_mark": "?",
-    "plus": "+", "equals_sign": "=", "minus": "-", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home",
-    "end": "End", "ctrl+p": "^p", "ctrl+c": "^c", "ctrl+q": "^q", "f1": "F1",
-}  # fmt: skip
-_IN_LETTERS: Final = {"↵": "enter", "←": "left ", "→": "right", "↑": "up", "↓": "down"}
-
-
-def key_name(key: str, charset: Charset = "braille") -> str:
-    """Return a key as a keyboard says it; in letters where the terminal has no arrows."""
-    name = _SYMBOLS.get(key, key)
-    return name if charset == "braille" else _IN_LETTERS.get(name, name)

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rich.console import RenderableType
 from textual.app import App, SystemCommand
@@ -13,10 +13,12 @@ from textual.screen import ModalScreen, Screen
 from textual.worker import WorkerFailed
 
 from ..engine.presets import Preset, load_presets
-from .actions import ACTIONS, Action, bindings
+from .actions import ACTIONS, bindings
+from .board import Board, Place
 from .courier import ANSWER_S, Courier, Delivery, SourceThread
 from .exit import Exit, Left
 from .glyphs import Charset, charset
+from .keys import Action
 from .messages import Delivered
 from .ranges import DEFAULT
 from .screens.failures import FailuresScreen
@@ -29,6 +31,13 @@ from .source import Source
 from .themes import BATCHTOP, default_theme
 
 T = TypeVar("T")
+
+_SCREENS: Final[Mapping[Place, Callable[[str, Board], PollingScreen]]] = {
+    "jobs": JobsScreen,
+    "job": JobScreen,
+    "failures": FailuresScreen,
+    "history": HistoryScreen,
+}
 
 
 class Dashboard(App[Exit], inherit_bindings=False):
@@ -45,6 +54,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         job: str | None = None,
         presets: Callable[[], Mapping[str, Preset]] = load_presets,
         ascii_only: bool = False,
+        read_only: bool = False,
         keymap: Mapping[str, str] | None = None,
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
@@ -54,7 +64,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         self.charset: Charset = charset(environment, ascii_only=ascii_only)
         self.thread, self.range = SourceThread(), DEFAULT
         self.couriers: dict[str, Courier] = {}
-        self.shown = job
+        self.shown, self.read_only = job, read_only
         self.keymap = dict(keymap or {})
         self.animation_level = "none"
         self.register_theme(BATCHTOP)
@@ -63,25 +73,12 @@ class Dashboard(App[Exit], inherit_bindings=False):
     def on_mount(self) -> None:
         """Open the job asked for, or the list of all."""
         self.set_keymap(self.keymap)
-        self.push_screen(JobsScreen(self) if self.first_job is None else JobScreen(self.first_job, self))
+        self.push_screen(_SCREENS["jobs" if self.first_job is None else "job"](self.first_job or "", self))
 
-    def open_job(self, name: str) -> None:
-        """Show a job instead of the list. Never both: a screen that lies below another is still painted."""
-        self.shown = name
-        self.switch_screen(JobScreen(name, self))  # pyright: ignore[reportUnknownMemberType]
-
-    def open_history(self, name: str) -> None:
-        """Show the changes of a job's settings instead of the job."""
-        self.switch_screen(HistoryScreen(name, self))  # pyright: ignore[reportUnknownMemberType]
-
-    def open_failures(self, name: str) -> None:
-        """Show what failed in a job instead of the job."""
-        self.switch_screen(FailuresScreen(name, self))  # pyright: ignore[reportUnknownMemberType]
-
-    def open_jobs(self, marked: str) -> None:
-        """Show the list instead of a job, with that job marked."""
-        self.shown = None
-        self.switch_screen(JobsScreen(self, marked))  # pyright: ignore[reportUnknownMemberType]
+    def open(self, place: Place, job: str = "") -> None:
+        """Show another screen instead. Never both: a screen that lies below another is still painted."""
+        self.shown = None if place == "jobs" else job
+        self.switch_screen(_SCREENS[place](job, self))  # pyright: ignore[reportUnknownMemberType]
 
     def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:
         """Show a question over the screen, and pass its answer on."""
@@ -115,6 +112,8 @@ class Dashboard(App[Exit], inherit_bindings=False):
 
     def tell(self, job: str, verb: str, args: Mapping[str, object]) -> None:
         """Send a command; its answer comes to the screen that is open then, as `Delivered`."""
+        if self.read_only:
+            return
         courier = self.couriers.get(job)
         if courier is None:
             courier = Courier(self.source, self.thread, job, partial(self._delivered, job))
@@ -147,7 +146,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         """Yield what the palette offers on a screen: what its keys do now, and the themes."""
         bound = {active.binding.id for active in screen.active_bindings.values()}
         for action in ACTIONS:
-            if action.palette and action.id in bound:
+            if action.in_palette and action.id in bound:
                 yield SystemCommand(action.label, action.help, partial(self._do, action, screen))
         yield SystemCommand(
             "theme", "other colours; ansi-dark and ansi-light are the terminal's own", self.search_themes

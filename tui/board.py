@@ -1,7 +1,7 @@
 """What the screens need of the app they stand in."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from textual.screen import ModalScreen, Screen
 
@@ -14,6 +14,9 @@ from .source import Source
 
 T = TypeVar("T")
 
+Place: TypeAlias = Literal["jobs", "job", "failures", "history"]
+"""A screen that another may lead to."""
+
 
 class Board(Protocol):
     """Holds what outlives a screen: the source, the way to the engine, and the way to other screens."""
@@ -25,25 +28,15 @@ class Board(Protocol):
     charset: Charset
     range: Range
     """How much time the charts show, for every job until the dashboard closes."""
+    read_only: bool
+    """Whether nothing is asked of an engine, and no file is written."""
 
     def tell(self, job: str, verb: str, args: Mapping[str, object]) -> None:
         """Send a command; its answer comes to the screen that is open then, as `Delivered`."""
         ...
 
-    def open_job(self, name: str) -> None:
-        """Show a job instead of the list."""
-        ...
-
-    def open_history(self, name: str) -> None:
-        """Show the changes of a job's settings instead of the job."""
-        ...
-
-    def open_failures(self, name: str) -> None:
-        """Show what failed in a job instead of the job."""
-        ...
-
-    def open_jobs(self, marked: str) -> None:
-        """Show the list instead of a job, with that job marked."""
+    def open(self, place: Place, job: str = "") -> None:
+        """Show another screen instead of this one; the list of jobs marks `job`, every other is about it."""
         ...
 
     def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:

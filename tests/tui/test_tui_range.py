@@ -139,7 +139,7 @@ def test_the_summary_of_an_ended_job_says_what_its_latency_is_of() -> None:
 
 def test_the_keys_stand_in_help_and_palette_and_not_in_the_bar() -> None:
     found = [action for action in ACTIONS if action.name.startswith("range")]
-    assert [(action.keys, action.bar, action.palette) for action in found] == [("t", 0, True), ("T", 0, True)]
+    assert [(action.keys, action.bar, action.in_palette) for action in found] == [("t", 0, True), ("T", 0, True)]
 
 
 @pytest.mark.parametrize(("size", "presses"), [((80, 24), 1), ((120, 36), 2), ((60, 20), 2), ((120, 36), 3)])

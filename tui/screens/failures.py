@@ -1,13 +1,13 @@
 """What failed in a job, by cause; Enter shows the items of one cause."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from shlex import quote
 from threading import Event
 from typing import Final
 
-from textual.app import ComposeResult
 from textual.geometry import Size
 from textual.message import Message
 
@@ -19,11 +19,10 @@ from ...engine.text import clean
 from .. import format as say
 from ..actions import bindings
 from ..board import Board
-from ..line import BLANK, Line, line, spread
-from ..messages import Delivered, JobsRead, ReadFailed, RowPicked
+from ..line import BLANK, Line, Span, line, spread
+from ..messages import JobsRead
 from ..source import ITEMS_SHOWN
 from ..widgets.failuretable import (
-    MarkedList,
     counted,
     group_line,
     group_lines,
@@ -35,14 +34,11 @@ from ..widgets.failuretable import (
     item_title,
 )
 from ..widgets.header import state_span
-from ..widgets.painted import Painted
-from .polling import PollingScreen
+from .listing import ListScreen
 
 LEAST_REST_S: Final = 2.0
 REST: Final = 10.0
 """A read is followed by a rest so many times as long: that of a million failures takes seconds."""
-_WIDTHS: Final = [(0, "-tiny"), (60, "-narrow")]
-_HEIGHTS: Final = [(0, "-flat"), (20, "-low"), (34, "-tall")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +54,12 @@ class Reading:
         return failed != self.failed and not 0 <= now - self.at < max(LEAST_REST_S, REST * self.took_s)
 
 
-class FailuresScreen(PollingScreen, inherit_bindings=False):
+class FailuresScreen(ListScreen, inherit_bindings=False):
     """The causes of a job's failures, or the items of one of them."""
 
-    CSS_PATH = "failures.tcss"
-    BINDINGS = bindings("failures")
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
+    PLACES = ("failures",)
+    BINDINGS = bindings(*PLACES)
+    heading = "Failures"
 
     row: JobRow | None = None
     alive: bool = False
@@ -78,26 +73,8 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
     """Whether failures are being read: that may take seconds, and there is one such read at a time."""
 
     def __init__(self, job: str, board: Board) -> None:
-        super().__init__(board)
-        self.job = job
-        self.note: Line = BLANK
+        super().__init__(job, board)
         self.given_up, self.items_given_up = Event(), Event()
-        self.title_text = Painted(charset=board.charset, id="title")
-        self.list = MarkedList(charset=board.charset)
-        self.detail = Painted(charset=board.charset, id="detail")
-
-    def compose(self) -> ComposeResult:
-        """Yield the title, the list, the marked row in full, and the keys."""
-        yield self.title_text
-        yield self.list
-        yield self.detail
-        yield self.keys
-        yield self.too_small
-
-    def on_resize(self) -> None:
-        """Draw for the new size."""
-        super().on_resize()
-        self.call_after_refresh(self._draw)
 
     def on_unmount(self) -> None:
         """End the reads that are under way."""
@@ -115,21 +92,10 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
         self.row = next((row for row in message.jobs.rows if row.name == self.job), None)
         self.alive = message.jobs.engine is not None
         if self.row is None:
-            self.note = line((f"✕ there is no job {clean(self.job)!r} in this workspace", "error"))
+            self.no_such_job()
         elif self.reading is None or self.reading.is_old(self.row.failed, message.at):
             self._read_causes()
-        self._draw()
-
-    def on_read_failed(self, message: ReadFailed) -> None:
-        """Say so; the next tick tries again."""
-        self.note = line((f"✕ {clean(message.reason)}", "error"))
-        self._draw()
-
-    def on_delivered(self, message: Delivered) -> None:
-        """Say what became of a command."""
-        self.note = line((message.text, message.tone))
-        self.poll.ask_anew()
-        self._draw()
+        self.draw()
 
     def _read_causes(self) -> None:
         if not self.busy:
@@ -151,8 +117,8 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
         before = self._marked_group()
         self.found = found
         if self.group is None:
-            kept = self.list.index if before is None else self._place(before)
-            self._draw(index=kept)
+            self.list.index = self.list.index if before is None else self._place(before)
+            self.draw()
 
     async def _items(self, group: Group, given_up: Event) -> None:
         try:
@@ -162,8 +128,8 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
                 return
             items, self.note = (), line((f"✕ {clean(str(error))}", "error"))
         if self.group is group:
-            self.items = items
-            self._draw(index=0)
+            self.items, self.list.index = items, 0
+            self.draw()
 
     def _place(self, group: Group) -> int:
         """Return where a cause stands now, by its kind and pattern."""
@@ -173,34 +139,28 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
 
     # What is shown
 
-    def _draw(self, index: int | None = None) -> None:
-        index = self.list.index if index is None else index
-        self.set_class(self.group is not None, "-items")
+    def show_rows(self) -> None:
+        """Give the list the causes, or the items of one."""
+        self.set_class(self.group is not None, "-full")
         if self.group is not None:
             rows = [partial(_item_row, item) for item in self.items or ()]
-            self.list.show(item_title, rows, index, "no item of it is left" if self.items == () else "reading …")
+            instead = "no item of it is left" if self.items == () else "reading …"
+            self.list.show(item_title, rows, self.list.index, instead)
         elif self.found is not None:
             rows = [partial(_group_row, group, self.found.items) for group in self.found.groups]
-            self.list.show(group_title, rows, index, "no item has failed")
+            self.list.show(group_title, rows, self.list.index, "no item has failed")
         else:
             self.list.show(group_title, (), 0, "" if self.row is None else "reading …")
-        self._draw_around()
 
-    def _draw_around(self) -> None:
-        """Draw what depends on the mark: the row in full, and the keys."""
-        width = self.title_text.size.width
-        self.title_text.paint([self._heading(width), self._about(width), self.note])
-        self.detail.paint(self._detail(self.detail.size))
-        self.show_keys()
-
-    def _heading(self, width: int) -> Line:
-        name = line((clean(self.job), "strong"), ("  Failures", "dim"))
+    def standing(self) -> tuple[Span, ...]:
+        """Return the job's state, or that no engine has it though one should."""
         if self.row is None:
-            return name
+            return ()
         dead = self.row.state in ACTIVE and not self.alive
-        return spread(name, (("✕ no engine", "error") if dead else state_span(self.row.state),), width)
+        return (("✕ no engine", "error") if dead else state_span(self.row.state),)
 
-    def _about(self, width: int) -> Line:
+    def about(self, width: int) -> Line:
+        """Return how many failed, of how many causes, and when that was read."""
         if self.group is not None:
             return line((self._items_told(self.group), "dim"))
         if self.found is None or self.reading is None:
@@ -215,7 +175,8 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
             return what
         return f"{what}, the first {ITEMS_SHOWN} here; `batchtop export --failed` has all"
 
-    def _detail(self, room: Size) -> list[Line]:
+    def detail_lines(self, room: Size) -> Sequence[Line]:
+        """Return the marked cause or item in full."""
         if item := self._marked_item():
             return item_lines(item, room)
         group = self._marked_group()
@@ -232,26 +193,11 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
 
     # Keys
 
-    def on_key(self) -> None:
-        """Take away what was said last."""
-        if self.note:
-            self.note = BLANK
-            self._draw_around()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - textual's name
+    def does(self, action: str) -> bool:
         """Return whether a key does something now."""
         if action == "open":
             return self.group is None and self._marked_group() is not None
         return action not in {"retry", "copy"} or self._marked_group() is not None
-
-    def action_cursor(self, step: int) -> None:
-        """Mark another row."""
-        self.list.move(step)
-        self._draw_around()
-
-    def action_page(self, step: int) -> None:
-        """Mark the row a page further."""
-        self.action_cursor(step * self.list.room)
 
     def action_open(self) -> None:
         """Show the items of the marked cause."""
@@ -259,22 +205,29 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
         self.group, self.items, self.items_given_up = self._marked_group(), None, Event()
         if self.group is not None:
             self.run_worker(self._items(self.group, self.items_given_up), group="failures")
-        self._draw(index=0)
+        self.list.index = 0
+        self.draw()
+
+    def open_marked(self) -> None:
+        """Show the items of a cause that was clicked."""
+        if self.group is None:
+            self.action_open()
 
     def action_back(self) -> None:
         """Go up: to the causes, or to the job."""
         if self.group is None:
-            self.board.open_job(self.job)
+            super().action_back()
             return
         group, self.group, self.items = self.group, None, None
         self.items_given_up.set()
-        self._draw(index=self._place(group))
+        self.list.index = self._place(group)
+        self.draw()
 
     def action_anew(self) -> None:
         """Read the failures, or the items of the cause shown, once more."""
         if self.group is None:
             self._read_causes()
-            self._draw()
+            self.draw()
         else:
             self.action_open()
 
@@ -284,13 +237,12 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
         if group is None or self.row is None:
             return
         if self.row.state in ACTIVE and self.alive:
-            self.note = line((f"asking for {say.words(group.kind)} once more …", "warn"))
+            self.say(f"asking for {say.words(group.kind)} once more …", "warn")
             self.board.tell(self.job, "retry", {"failed": [group.kind]})
         else:
-            self.note = line(
-                "no engine runs it: ", (f"batchtop retry {quote(clean(self.job))} --kind {group.kind}", "key")
-            )
-        self._draw_around()
+            command = f"batchtop retry {quote(clean(self.job))} --kind {group.kind}"
+            self.note = line("no engine runs it: ", (command, "key"))
+            self.draw_around()
 
     def action_copy(self) -> None:
         """Copy the marked cause or item through the terminal."""
@@ -299,15 +251,7 @@ class FailuresScreen(PollingScreen, inherit_bindings=False):
             self.board.copy(item_text(item))
         elif group is not None:
             self.board.copy(group_text(group))
-        self.note = line(("copied the item" if item else "copied the cause", "ok"))
-        self._draw_around()
-
-    def on_row_picked(self, message: RowPicked) -> None:
-        """Mark a clicked row, and open it when it was marked already."""
-        if message.row != self.list.index:
-            self.action_cursor(message.row - self.list.index)
-        elif self.group is None:
-            self.action_open()
+        self.say("copied the item" if item else "copied the cause", "ok")
 
 
 def _group_row(group: Group, failed: int, cells: int, marked: bool) -> Line:  # noqa: FBT001 - called by place

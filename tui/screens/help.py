@@ -6,8 +6,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from ..actions import ACTIONS, TITLES, bindings, key_name
+from ..actions import ACTIONS, TITLES, bindings
 from ..glyphs import Charset
+from ..keys import key_name
 from ..line import BLANK, Line, fit, line
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted

@@ -46,7 +46,8 @@ class JobScreen(PollingScreen, inherit_bindings=False):
     """Shows the snapshots of one job and sends what is asked of it."""
 
     CSS_PATH = "job.tcss"
-    BINDINGS = bindings("job", "dials", "log")
+    PLACES = ("job", "dials", "log")
+    BINDINGS = bindings(*PLACES)
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
 
@@ -130,7 +131,7 @@ class JobScreen(PollingScreen, inherit_bindings=False):
 
     # What is asked of the engine
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - textual's name
+    def does(self, action: str) -> bool:
         """Return whether a key does something now: dials need a live job, and typing needs its keys for itself."""
         if action in {"back", "failures", "history"} and self.leaving:
             return False
@@ -175,7 +176,6 @@ class JobScreen(PollingScreen, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Close the field when it goes out of sight: hidden, it would keep its keys from the screen."""
-        super().on_resize()
         if self.controls.typing and (self.size.width < LEAST[0] or self.size.height < LEAST[1]):
             self.controls.leave()
 
@@ -237,10 +237,10 @@ class JobScreen(PollingScreen, inherit_bindings=False):
             self.board.ask(QuestionScreen(question(self.snapshot), self.board.charset), answered)
 
     def ask_quit(self) -> None:
-        """Leave at once when the job has ended; else ask what becomes of it."""
-        if self.snapshot is None or not is_live(self.snapshot):
-            left = Left.RUNNING if self.snapshot is None else Left.ENDED
-            self.board.leave(Exit(left, self.job))
+        """Leave at once when the job has ended, or is no business of this dashboard; else ask what becomes of it."""
+        live = self.snapshot is None or is_live(self.snapshot)
+        if self.snapshot is None or not live or self.board.read_only:
+            self.board.leave(Exit(Left.RUNNING if live else Left.ENDED, self.job))
             return
         self.board.ask(QuestionScreen(quitting(self.snapshot), self.board.charset), self._quit)
 
@@ -254,7 +254,7 @@ class JobScreen(PollingScreen, inherit_bindings=False):
 
     def action_back(self) -> None:
         """Go to the list of jobs."""
-        self.board.open_jobs(self.job)
+        self.board.open("jobs", self.job)
 
     def action_undo(self) -> None:
         """Undo the newest change of settings that is not undone yet."""
@@ -262,11 +262,11 @@ class JobScreen(PollingScreen, inherit_bindings=False):
 
     def action_history(self) -> None:
         """Show the changes of settings."""
-        self.board.open_history(self.job)
+        self.board.open("history", self.job)
 
     def action_failures(self) -> None:
         """Show what failed."""
-        self.board.open_failures(self.job)
+        self.board.open("failures", self.job)
 
     def action_log(self, step: int) -> None:
         """Mark an older or a newer event."""

@@ -49,10 +49,11 @@ class JobsScreen(PollingScreen, inherit_bindings=False):
     """The list of jobs."""
 
     CSS_PATH = "jobs.tcss"
-    BINDINGS = bindings("jobs")
+    PLACES = ("jobs",)
+    BINDINGS = bindings(*PLACES)
     HORIZONTAL_BREAKPOINTS = _WIDTHS
 
-    def __init__(self, board: Board, marked: str = "") -> None:
+    def __init__(self, marked: str, board: Board) -> None:
         super().__init__(board)
         charset = board.charset
         self.speeds = Speeds()
@@ -95,7 +96,7 @@ class JobsScreen(PollingScreen, inherit_bindings=False):
     def _title(self, about: Line, below: Line = BLANK) -> None:
         self.title_text.paint([(*line(("batchtop", "strong")), *about), below])
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - textual's name
+    def does(self, action: str) -> bool:
         """Return whether a key does something now: without jobs there is none to open."""
         return action not in {"open", "cursor"} or bool(self.table.jobs)
 
@@ -103,11 +104,15 @@ class JobsScreen(PollingScreen, inherit_bindings=False):
         """Mark the job above or below."""
         self.table.move(step)
 
+    def action_page(self, step: int) -> None:
+        """Mark the job a page further."""
+        self.table.move(step * max(1, self.table.size.height - 1))
+
     def action_open(self) -> None:
         """Open the marked job."""
         job = self.table.marked_job()
         if job is not None:
-            self.board.open_job(job.name)
+            self.board.open("job", job.name)
 
     def on_job_picked(self, message: JobPicked) -> None:
         """Mark a clicked job, and open it when it was marked already."""

@@ -4,15 +4,17 @@ A screen with another one over it asks nothing: textual repaints everything for 
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
 from ...engine.errors import BatchtopError
+from ..actions import of
 from ..board import Board
 from ..courier import SourceThread
+from ..keys import Where
 from ..messages import ReadFailed
 from ..widgets.keybar import KeyBar
 from ..widgets.toosmall import TooSmall
@@ -70,9 +72,13 @@ class Poll:
 class PollingScreen(Screen[None], inherit_bindings=False):
     """A screen that shows what `read` finds, and stands still while another one covers it."""
 
+    PLACES: ClassVar[tuple[Where, ...]] = ()
+    """Where its keys stand in the table of actions."""
+
     def __init__(self, board: Board) -> None:
         super().__init__(classes=f"-{board.charset}")
         self.board = board
+        self._writing = frozenset(action.method.partition("(")[0] for action in of(*self.PLACES) if action.writes)
         self.poll = Poll(self, board.thread, self.read)
         self.keys, self.too_small = KeyBar(charset=board.charset), TooSmall(charset=board.charset)
 
@@ -95,6 +101,14 @@ class PollingScreen(Screen[None], inherit_bindings=False):
     def show_keys(self) -> None:
         """Fill the key bar anew."""
         self.keys.show()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - textual's name
+        """Return whether a key does something now."""
+        return self.does(action) and not (self.board.read_only and action in self._writing)
+
+    def does(self, action: str) -> bool:  # noqa: ARG002 - for those that follow
+        """Return whether an action of this screen has something to do now."""
+        return True
 
     def read(self) -> Message:
         """Return what is to be shown; called on the source's thread."""

@@ -7,8 +7,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from ..actions import bindings, key_name
+from ..actions import bindings
 from ..glyphs import Charset
+from ..keys import key_name
 from ..line import BLANK, Line, fit, line
 from ..widgets.painted import Painted
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from textual import events
 
-from ..actions import ACTIONS, Action, key_name
+from ..actions import ACTIONS
 from ..glyphs import Charset
+from ..keys import Action, key_name
 from ..line import Line, join, line, width
 from .painted import Painted
 
