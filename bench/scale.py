@@ -163,6 +163,8 @@ def removal(folder: Path, rows: int) -> None:
 class Instant:
     """A server for embeddings that answers at once."""
 
+    connections = 0
+
     async def send(self, request: Request, *, timeout_s: float) -> Response:  # noqa: ARG002
         """Give every text the same vector."""
         texts = msgspec.json.decode(request.body)["input"]

@@ -1,4 +1,4 @@
-"""Asks a running engine for something and says what became of it: set, pause, resume, drain, cancel, retest."""
+"""Asks a running engine for something and says what became of it: set, pause, resume, drain, cancel, retest, lane."""
 
 import time
 from argparse import Namespace
@@ -39,6 +39,13 @@ def change(options: Namespace) -> int:
         tell(options, "preset", {"name": preset})
     if values:
         tell(options, "set", values)
+    return 0
+
+
+def lane(options: Namespace) -> int:
+    """Switch a lane of a job off or on; the engine finds it by its name or a part of that."""
+    _job_of_an_engine(options)
+    tell(options, "lane", {"name": options.lane, "enabled": options.state == "on"})
     return 0
 
 

@@ -30,6 +30,11 @@ class Jobs(Protocol):
         ...
 
 
+class _LaneWish(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    enabled: bool
+
+
 class Control:
     """Looks for commands twenty times a second and answers each in its own row."""
 
@@ -47,6 +52,7 @@ class Control:
             "cancel": self._cancel,
             "retest": self._retest,
             "retry": self._retry,
+            "lane": self._lane,
         }
 
     async def serve(self) -> None:
@@ -108,6 +114,10 @@ class Control:
 
     async def _retest(self, command: Command) -> str:
         return f"testing again: {self._jobs.job(command.job).retest()}"
+
+    async def _lane(self, command: Command) -> str:
+        wish = msgspec.convert(command.args, _LaneWish)
+        return self._jobs.job(command.job).switch(wish.name, enabled=wish.enabled, who=command.who)
 
     async def _retry(self, command: Command) -> str:
         count = await self._jobs.job(command.job).retry(msgspec.convert(command.args, Redo))

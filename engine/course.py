@@ -24,6 +24,8 @@ class Counted(Protocol):
     def errors(self) -> Mapping[str, int]: ...  # noqa: D102
     @property
     def latency(self) -> Histogram: ...  # noqa: D102
+    @property
+    def rpm_limit(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Point:
     errors: Mapping[str, int]
     """Attempts that ended badly, by outcome."""
     latency: Histogram
+    rpm_limit: int = 0
+    """The most requests a minute that the lanes in use allowed within the stretch, 0 where unknown."""
 
     @property
     def at(self) -> float:
@@ -88,3 +92,7 @@ class Course:
             if run_s > each.at_s:
                 run_s = max(each.at_s, run_s - each.lasted_s)
         return run_s
+
+    def at_run(self, run_s: float) -> float:
+        """Return the moment at which the job had run for so long; where a break was just then, its beginning."""
+        return self.began_at + run_s + sum(each.lasted_s for each in self.breaks if each.at_s < run_s)

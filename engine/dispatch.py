@@ -12,7 +12,7 @@ from .exchange import Exchange
 from .hold import Hold
 from .item import Item
 from .ledger import Ledger
-from .limits import LaneClosed
+from .limits import Lane, LaneClosed
 from .limits.memory import Memory
 from .route import Route, may_help, nearest
 from .sender import Sender
@@ -86,6 +86,11 @@ class Dispatcher:
         return self._slots.in_flight
 
     @property
+    def target(self) -> int:
+        """Batches that should be in flight, 0 while paused."""
+        return 0 if self._paused else self.settings.concurrency
+
+    @property
     def silent_s(self) -> float:
         """Seconds since a request ended, 0 while none is at the server."""
         sent = sum(route.busy for route in self._routes) - self._exchange.waiting
@@ -107,6 +112,11 @@ class Dispatcher:
         """Go on after `pause`."""
         self._paused = False
         self._exchange.reopen()
+        self.wake()
+
+    def reroute(self, lane: Lane | None = None) -> None:
+        """Have what waits for a lane, or for any, go by the one that is best now."""
+        self._exchange.recall(lane)
         self.wake()
 
     def end(self, why: StoppedError | Hold) -> None:
@@ -152,7 +162,7 @@ class Dispatcher:
         begun = sum(route.busy for route in self._routes)
         lane = self._exchange.holding()
         return Occupancy(
-            slots=0 if self._paused else self.settings.concurrency,
+            slots=self.target,
             busy=self._slots.in_flight,
             gate=self.hold,
             waiting=self._exchange.waiting / begun if begun else 0.0,
@@ -203,7 +213,7 @@ class Dispatcher:
 
     def _route(self) -> Route:
         """Return the way a batch goes now; where every lane is closed any will do, it says why and ends the job."""
-        return nearest(self._routes) or self._routes[0]
+        return nearest(self._routes) or next(route for route in self._routes if route.enabled)
 
     # ── batches ──
 

@@ -13,12 +13,15 @@ from .clock import Clock, LoopClock
 from .control import Control
 from .ending import End
 from .errors import AuthError, UsageError
-from .job import JobSpec, TaskSpec, tiers
+from .job import JobSpec, TaskSpec, is_priced, tiers
 from .limits import Lane
+from .metrics import Account
+from .parts import put_together
 from .redo import PASSING, Redo
 from .route import Route
 from .runner import Runner
 from .store import lanes, record
+from .store.history import lanes_now
 from .store.inbox import Inbox
 from .store.lock import WorkspaceLock
 from .store.writer import Writer
@@ -106,16 +109,12 @@ class Engine:
             await asyncio.to_thread(counter, spec.task.tokenizer)  # its vocabulary is read, or even fetched, only once
         routes = self._routes(spec)
         job, live = await self._writer.run(lambda db: record.register(db, spec, self._clock.wall(), wishes))
-        runner = Runner(
-            spec,
-            job,
-            live=live,
-            routes=routes,
-            writer=self._writer,
-            transport=self._transport,
-            clock=self._clock,
-            redo=redo,
+        known = await self._writer.run(lambda db: lanes_now(db, job.id))
+        writer, clock = self._writer, self._clock
+        parts = put_together(
+            spec, job, live=live, lanes=known, routes=routes, writer=writer, transport=self._transport, clock=clock
         )
+        runner = Runner(spec, job, parts, writer=writer, clock=clock, redo=redo)
         self._runners[spec.name] = runner
         self._runs[spec.name] = asyncio.create_task(runner.run(), name=f"batchtop-job-{spec.name}")
         if self._draining:
@@ -174,7 +173,8 @@ class Engine:
             )
         model = "" if task.model == spec.task.model else task.model
         for name, key in [(name, key) for key, name in reversed(keys.items())] or [("", None)]:
-            yield Route(self._lane(task, name, key), build_task(task, key), TokenPrice(task), tier, model)
+            used = Account(cost=0.0 if is_priced(task) else None)
+            yield Route(self._lane(task, name, key), build_task(task, key), TokenPrice(task), tier, model, used=used)
 
     def _lane(self, task: TaskSpec, key_name: str, key: str | None) -> Lane:
         """Return the lane that all jobs with this server, model and key share; a closed one gets another chance."""

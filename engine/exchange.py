@@ -55,10 +55,10 @@ class Exchange:
         """Let calls through again."""
         self._shut = False
 
-    def recall(self, lane: Lane) -> None:
-        """Call back what waits for one lane, as it may go by another."""
+    def recall(self, lane: Lane | None = None) -> None:
+        """Call back what waits for one lane, or for any, as it may go by another."""
         for wait, waited_for in self._waits.items():
-            if waited_for is lane:
+            if lane in {None, waited_for}:
                 wait.cancel()
 
     @property
@@ -77,14 +77,17 @@ class Exchange:
     async def send(self, route: Route, call: Call, timeout_s: float) -> Exchanged:
         """Send a call when its lane lets it, and return what came of it.
 
-        Raises LaneClosed when the lane is of no use, RecalledError when it was called back first.
+        Raises LaneClosed when the lane is of no use, RecalledError when it was called back first, or may not be sent.
         """
-        if self._shut:
+        if self._shut or not route.enabled:
             raise RecalledError
         try:
             grant = await self._admitted(route.lane, call.most)
         except RequestTooLarge as error:
             return Exchanged(_unanswered(call, Outcome.RATE_LIMITED, str(error)), 0.0, counts=True, too_large=True)
+        if self._shut or not route.enabled:
+            route.lane.give_back(grant)
+            raise RecalledError
         try:
             return await self._sent(route, call, grant, timeout_s)
         finally:

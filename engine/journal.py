@@ -1,11 +1,10 @@
 """A job's story as it goes into the workspace: its state, its log, its samples, its lanes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from .clock import Clock
-from .limits import Lane
-from .sampler import Sampler
+from .lookback import LookBack
 from .settings import Value, show
 from .snapshot import JobState, LaneState, Sample
 from .store.record import Log
@@ -17,11 +16,11 @@ STALLED_S: Final = 45.0
 class Journal:
     """Writes what happens to one job, with the time it happened."""
 
-    def __init__(self, log: Log, sampler: Sampler, clock: Clock) -> None:
+    def __init__(self, log: Log, clock: Clock) -> None:
         self._log = log
-        self._sampler = sampler
         self._clock = clock
         self._lanes: dict[str, LaneState] = {}
+        self._look_back = LookBack()
         self._asked_at = clock.now()
         self._stalled_s = 0.0
 
@@ -36,7 +35,6 @@ class Journal:
 
     def started(self) -> None:
         """Write that the job began to run."""
-        self._sampler.begin()
         self._log.started(self._clock.wall())
 
     def ended(self) -> None:
@@ -54,13 +52,16 @@ class Journal:
         self._log.change(self._clock.wall(), who, key, old, new)
         self.tell(f"{key} {show(key, old)} → {show(key, new)} ({origin})")
 
-    def sample(self, *, in_flight: int, target: int, backlog: int, lanes: Iterable[Lane]) -> Sample:
-        """Write and return what happened since the last sample; write how the lanes stand where that has changed."""
-        sample = self._sampler.sample(in_flight=in_flight, target=target, backlog=backlog)
+    def sample(self, sample: Sample) -> None:
+        """Write what happened in a span of time."""
         self._log.sample(sample)
+
+    def lanes(self, at: float, lanes: Collection[LaneState], *, last: bool = False) -> None:
+        """Write how all lanes stand where that has changed, and keep of it what a look back needs."""
         for lane in lanes:
-            self._lane(lane.state(self._clock.wall()))
-        return sample
+            self._lane(lane)
+            if self._look_back.keeps(lane, self._clock.now(), lanes=len(lanes), last=last):
+                self._log.lane_sample(at, lane)
 
     def silence(self, silent_s: float, requests: int) -> None:
         """Tell when no request has ended for long though some are at the server, and when that is over.

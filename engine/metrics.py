@@ -55,6 +55,25 @@ class Tally:
             self.failed += 1
 
 
+@dataclass(slots=True)
+class Account:
+    """What one job has asked of one lane, over all its runs."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+    """USD, None where no price is known."""
+
+    def request(self, usage: Usage, cost: float) -> None:
+        """Count one request that has ended."""
+        self.requests += 1
+        self.tokens_in += usage.tokens_in
+        self.tokens_out += usage.tokens_out
+        if self.cost is not None:
+            self.cost += cost
+
+
 def merged(spent: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
     """Return the sums of both, by what they were spent on."""
     return {what: spent.get(what, 0.0) + more.get(what, 0.0) for what in (*spent, *(more.keys() - spent.keys()))}

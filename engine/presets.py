@@ -1,7 +1,10 @@
 """Presets: named values for the dials, in profiles for the stages of a job. One TOML file each."""
 
 import importlib.resources
+import json
 import os
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -11,12 +14,13 @@ from typing import Final
 import platformdirs
 
 from .errors import PresetError
-from .settings import DIALS, Value, did_you_mean
+from .settings import DIALS, Settings, Value, did_you_mean
 from .text import clean
 from .toml_file import Table, TomlFile
 
 COMPLETE: Final = ("batch_size", "delay", "concurrency", "max_wait", "chunk_batches", "chunk_pause")
 """What every profile sets, so that loading one undoes all of another."""
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,60 @@ def load_presets(folder: Path | None = None) -> dict[str, Preset]:
 
     A malformed file is told in its preset's `problem`, and raised when that preset is used.
     """
-    built_in = importlib.resources.files("batchtop.presets").iterdir()
     own = (user_folder() if folder is None else folder).glob("*.toml")
-    found = [_load(file, "built in") for file in sorted(built_in, key=str) if file.name.endswith(".toml")]
+    found = [_load(file, "built in") for file in _built_in()]
     found += [_load(file, str(file)) for file in sorted(own)]
     return {preset.name: preset for preset in found}
+
+
+def check_name(name: str) -> None:
+    """Raise PresetError unless a person's own preset can have this name."""
+    if not _NAME.fullmatch(name):
+        raise PresetError("a name has up to 40 letters, digits, - and _, and begins with a letter or digit")
+    if name.lower() in {file.name.removesuffix(".toml") for file in _built_in()}:
+        raise PresetError(f"{name} is built in; choose another name")
+
+
+def save_preset(name: str, settings: Settings, description: str, folder: Path | None = None) -> Path:
+    """Write the settings that a profile has as a preset of one profile into `folder` (default: the user's).
+
+    A preset of that name is replaced, whole or not at all. Raises PresetError for a name that can't be, and where the
+    file can't be written.
+    """
+    check_name(name)
+    file = (user_folder() if folder is None else folder) / f"{name}.toml"
+    values = "".join(f"{key} = {getattr(settings, key)!r}\n" for key in COMPLETE)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(file, f"description = {_quoted(description)}\n\n[profiles.saved]\n{values}")
+    except OSError as error:
+        raise PresetError(f"{file}: can't be written: {error.strerror or error}") from error
+    return file
+
+
+def _quoted(text: str) -> str:
+    """Return a text as TOML and JSON both write it."""
+    return json.dumps(clean(text), ensure_ascii=False)
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file beside the one that it then replaces, so that nobody ever reads half of it."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
+    ) as new:
+        try:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+            Path(new.name).replace(file)
+        except BaseException:
+            Path(new.name).unlink(missing_ok=True)
+            raise
+
+
+def _built_in() -> list[Traversable]:
+    files = importlib.resources.files("batchtop.presets").iterdir()
+    return sorted((file for file in files if file.name.endswith(".toml")), key=str)
 
 
 def profile(presets: Mapping[str, Preset], wanted: str) -> tuple[str, Mapping[str, Value]]:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .hold import Hold
 from .job import TaskSpec
 from .ledger import Price
 from .limits import Lane, Limits
+from .metrics import Account
 from .settings import Settings
 from .tasks import Task
 
@@ -25,19 +26,31 @@ class Route:
     """The model, where it is not the job's own."""
     busy: int = 0
     """Calls begun on it and not ended."""
+    enabled: bool = True
+    """False while a person keeps the job from using it."""
+    used: Account = field(default_factory=Account)
 
 
 def nearest(routes: Iterable[Route]) -> Route | None:
     """Return the route to take: of the first tier that is well the one that may send soonest, then has most left.
 
     A lane that is in trouble is taken when it may try one request: so a tier that has healed is found out, and used
-    again. Where no tier is well, the one that may send soonest is taken. None when every lane is closed.
+    again. Where no tier is well, the one that may send soonest is taken. None when each lane is closed or
+    switched off.
     """
-    holds = [(route, hold) for route in routes if not (hold := route.lane.hold()) or hold.reason != "closed"]
+    on = [(route, route.lane.hold()) for route in routes if route.enabled]
+    holds = [(route, hold) for route, hold in on if hold is None or hold.reason != "closed"]
     fit = [(route, hold) for route, hold in holds if hold is None or route.lane.well]
     first = min((route.tier for route, _ in fit), default=0)
     ranked = [(route, hold) for route, hold in fit if route.tier == first] or holds
     return min(ranked, key=_rank, default=(None, None))[0]
+
+
+def in_use(routes: Iterable[Route]) -> list[Route]:
+    """Return the routes that share the work now: those of the first tier that is well."""
+    well = [route for route in routes if route.enabled and route.lane.well]
+    first = min((route.tier for route in well), default=0)
+    return [route for route in well if route.tier == first]
 
 
 def limits_of(task: TaskSpec, settings: Settings) -> tuple[Limits, ...]:

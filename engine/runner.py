@@ -1,34 +1,24 @@
 """One job from its start to its end: loads the items, runs the loop, says how it ended."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Final
 
-from .admission import Budget
-from .batcher import Batcher
-from .books import Books
 from .clock import Clock
-from .dials import Dials
-from .dispatch import Dispatcher
 from .ending import End, ended, interrupted, stopped
-from .errors import BatchtopError, InputError, StoppedError, UsageError
-from .feed import Feed
+from .errors import BatchtopError, InputError, UsageError
 from .hold import Hold
 from .job import JobSpec, check_budget
-from .journal import Journal
 from .loading import input_stamp, prepare
-from .output.delivery import Delivery
+from .parts import Parts
 from .redo import Redo
-from .route import Route, limits_of
-from .sampler import SAMPLE_S, Sampler
 from .settings import Layer, Value, resolve
 from .snapshot import ACTIVE, JobRow, JobState
 from .store import items, record
 from .store.items import Pages
 from .store.reader import read_job
 from .store.writer import Writer
-from .transport import Transport
 
 _OTHERWISE: Final = (
     "the input, or what is asked of it, is another now than when this run began, which goes on with what it was then;"
@@ -39,18 +29,7 @@ _OTHERWISE: Final = (
 class Runner:
     """Runs one job. Its wishes (`pause`, `drain`, ...) act at once and may come at any time."""
 
-    def __init__(
-        self,
-        spec: JobSpec,
-        job: JobRow,
-        *,
-        live: Sequence[Layer],
-        routes: Sequence[Route],
-        writer: Writer,
-        transport: Transport,
-        clock: Clock,
-        redo: Redo,
-    ) -> None:
+    def __init__(self, spec: JobSpec, job: JobRow, parts: Parts, *, writer: Writer, clock: Clock, redo: Redo) -> None:
         self.spec = spec
         self.state = JobState.QUEUED
         self.finishing = False
@@ -58,26 +37,15 @@ class Runner:
         self._job = job.id
         self._writer = writer
         self._clock = clock
-        self._routes = routes
         self._redo = redo
         self._stamp = ""
-        self._dials = Dials(spec.layers, live)
-        sampler = Sampler(clock)
-        self._journal = Journal(record.Log(writer, job.id), sampler, clock)
-        self._delivery = Delivery(spec, job.id, writer, clock, self._journal.tell)
-        self._books = Books(writer, job.id, sampler)
-        batcher = Batcher()
-        self._feed = Feed(writer=writer, job=job.id, books=self._books, batcher=batcher, clock=clock, wake=self._wake)
-        self._loop = Dispatcher(
-            settings=self._dials.now.settings,
-            routes=routes,
-            transport=transport,
-            batcher=batcher,
-            ledger=self._feed,
-            budget=Budget(job.cost or 0.0),
-            clock=clock,
-        )
-        self._apply_limits()
+        self._dials = parts.dials
+        self._ways = parts.ways
+        self._journal = parts.journal
+        self._delivery = parts.delivery
+        self._feed = parts.feed
+        self._loop = parts.loop
+        self._pulse = parts.pulse
 
     @property
     def active(self) -> bool:
@@ -136,18 +104,23 @@ class Runner:
     def retest(self) -> str:
         """Try keys again that the server refused, or gave up; return which. Raises UsageError when there is none."""
         self._must_be_active()
-        holds = [(route.lane, route.lane.hold()) for route in self._routes]
-        out = [lane for lane, hold in holds if hold and hold.reason in {"closed", "breaker"}]
-        if not out:
-            resting = [lane.name for lane, hold in holds if hold and hold.reason == "cooldown"]
-            rest = f"; {', '.join(resting)} rests, as the server asked" if resting else ""
-            raise UsageError(f"{self.spec.name}: no key was refused or given up{rest}")
-        for lane in out:
-            lane.reopen()
-        names = ", ".join(lane.name for lane in out)
+        names = self._ways.reopen()
         self._journal.tell(f"testing again: {names}")
         self._loop.wake()
         return names
+
+    def switch(self, name: str, *, enabled: bool, who: str) -> str:
+        """Use a lane no more, or again, until told otherwise, over all runs; return what became of it.
+
+        What is in flight is answered. Raises UsageError where it changes nothing, or leaves the job without a lane.
+        """
+        self._must_be_active()
+        route = self._ways.switch(name, enabled=enabled)
+        self._loop.reroute(None if enabled else route.lane)
+        self._journal.tell(f"you switched {'on' if enabled else 'off'} {route.lane.name} ({who})")
+        at = self._clock.wall()
+        self._journal.lanes(at, self._ways.states(at))
+        return f"{route.lane.name} is {'on' if enabled else 'off; what it has in flight is answered'}"
 
     async def retry(self, wish: Redo) -> int:
         """Try items again that failed, as soon as there is room, and return how many; raises UsageError unless it runs.
@@ -189,7 +162,7 @@ class Runner:
         check_budget(self.spec.task, (*self.spec.layers, Layer("set", values)))
         changed = self._dials.change(values, origin)
         self._loop.settings = self._dials.now.settings
-        self._apply_limits()
+        self._ways.obey(self._dials.now.settings)
         self._loop.wake()
         for key, (old, new) in changed.items():
             self._journal.changed(key, old, new, who=who, origin=origin)
@@ -218,12 +191,13 @@ class Runner:
     async def _run_loop(self) -> End:
         if self._loop.stop is not None:
             return interrupted(self._loop.stop, "stopped before all was loaded")
-        await self._delivery.open(self._wake)
+        await self._delivery.open(self._loop.wake)
         self._enter(JobState.RUNNING)
         self._journal.started()
+        self._pulse.begin()
         async with Pages(self._writer.path, self._job) as pages:
             feeding = asyncio.create_task(self._feed.run(pages, lambda: self._loop.settings))
-            sampling = asyncio.create_task(self._sample_for_ever())
+            sampling = asyncio.create_task(self._pulse.run())
             tending = asyncio.create_task(self._delivery.tend())
             for task in (feeding, sampling, tending):
                 self._loop.watch(task)
@@ -243,9 +217,8 @@ class Runner:
         """Commit the last of it; an engine that can't write any more says so by its own error."""
         self.finishing = True
         self._journal.dropped(self._loop.dropped)
-        self._take_sample()  # with the job's own limits, which its lanes are then free of
-        for route in self._routes:
-            route.lane.forget(self.spec.name)
+        self._pulse.take(last=True)  # with the job's own limits, which its lanes are then free of
+        self._ways.leave()
         end = await self._delivery.close(end)
         with suppress(BatchtopError):
             self._enter(end.state, end.reason, end.exit_code)
@@ -255,45 +228,12 @@ class Runner:
 
     # ── the books ──
 
-    def _apply_limits(self) -> None:
-        limits = limits_of(self.spec.task, self._dials.now.settings)
-        for route in self._routes:
-            route.lane.configure(limits[route.tier], owner=self.spec.name)
-
-    def _wake(self) -> None:
-        self._loop.wake()
-
     def _save_dials(self) -> None:
         record.save_dials(self._writer, self._job, self._dials.now, self._dials.live)
 
     def _enter(self, state: JobState, reason: str = "", exit_code: int | None = None) -> None:
         self.state = state
         self._journal.state(state, reason, exit_code)
-
-    async def _sample_for_ever(self) -> None:
-        while True:
-            await self._clock.sleep(SAMPLE_S)
-            self._take_sample()
-            self._journal.silence(self._loop.silent_s, self._loop.in_flight)
-            if self._loop.stop is not None:
-                continue
-            if self._delivery.failure or self._writer.failure:
-                self._loop.end(Hold("output"))
-            elif self._loop.memory.verdict:
-                self._loop.end(StoppedError(self._loop.memory.verdict))
-
-    def _take_sample(self) -> None:
-        self._books.spend(self._loop.spent())
-        sample = self._journal.sample(
-            in_flight=self._loop.in_flight,
-            target=0 if self.state is JobState.PAUSED else self._loop.settings.concurrency,
-            backlog=self._writer.backlog,
-            lanes=[route.lane for route in self._routes],
-        )
-        limit = self._loop.settings.memory
-        at_rest = self._loop.in_flight == 0 and self.state is not JobState.PAUSED
-        self._loop.memory.judge(self._clock.now(), sample.rss_mb, limit, at_rest=at_rest)
-        self._loop.wake()
 
 
 async def _stopped(*tasks: asyncio.Task[None]) -> None:

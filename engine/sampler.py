@@ -6,8 +6,6 @@ from .clock import Clock
 from .metrics import Tally
 from .snapshot import Sample
 
-SAMPLE_S = 1.0
-
 
 class Sampler:
     """Turns the tally of a span into a Sample; one for each running job."""
@@ -23,8 +21,17 @@ class Sampler:
         """Begin the first span now: what was before is no part of how fast the job is."""
         self._begun = self._clock.now()
 
-    def sample(self, *, in_flight: int, target: int, backlog: int) -> Sample:
-        """Return what happened since the last call, and begin a new span."""
+    def sample(
+        self,
+        *,
+        in_flight: int,
+        target: int,
+        backlog: int,
+        lag_ms: float = 0.0,
+        connections: int = 0,
+        rpm_limit: int = 0,
+    ) -> Sample:
+        """Return what happened since the last call, with how things stand, and begin a new span."""
         tally, self.tally = self.tally, Tally()
         now = self._clock.now()
         begun, self._begun = self._begun, now
@@ -45,4 +52,7 @@ class Sampler:
             rss_mb=self._process.memory_info().rss / 1e6,
             cpu=self._process.cpu_percent() / 100,
             spent=tally.spent,
+            lag_ms=lag_ms,
+            connections=connections,
+            rpm_limit=rpm_limit,
         )

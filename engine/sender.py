@@ -11,7 +11,7 @@ from .batcher import Batcher
 from .clock import Clock
 from .errors import StoppedError
 from .exchange import Exchange, Exchanged, RecalledError
-from .item import Item
+from .item import Item, Try, and_then, brief
 from .ledger import Ledger
 from .limits import LaneClosed
 from .outcome import REFUSED, TRANSIENT, Answer, Outcome, Usage
@@ -70,9 +70,10 @@ class Sender:
         )
         match verdict:
             case Again(after_s, attempts):
-                self.batcher.again(replace(item, attempts=attempts), self.clock.now() + after_s)
+                tried = self._tried(item, answer, route, latency_ms, attempts=attempts)
+                self.batcher.again(tried, self.clock.now() + after_s)
             case PutBack():
-                self.batcher.again(item, self.clock.now())
+                self.batcher.again(self._tried(item, answer, route, latency_ms), self.clock.now())
             case None:
                 at = self.clock.wall()
                 self.ledger.settled(Settled(item, answer, item.attempts + 1, latency_ms, at, route.model))
@@ -100,6 +101,7 @@ class Sender:
             self.last_end = self.clock.now()
             cost = _cost(route, call, done.reply)
             self.ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms)
+            route.used.request(done.reply.usage, cost)
             self._take_answers(route, call, done)
             self.answered(route)
         finally:
@@ -122,27 +124,44 @@ class Sender:
 
     def _take_answers(self, route: Route, call: Call, done: Exchanged) -> None:
         spoiled = _is_spoiled(call, done)
-        self.batcher.add_parts(self._follow(call, done.reply.outcome, spoiled=spoiled))
+        items = self._tried_together(route, call, done) if spoiled else call.items
+        self.batcher.add_parts(self._follow(items, done.reply.outcome, spoiled=spoiled))
         if spoiled:
             return
         for item, answer in zip(call.items, done.reply.answers, strict=True):
             if answer.outcome is Outcome.SHORT_REPLY and len(call.items) > 1:
-                self.batcher.add_parts([(item,)])  # its neighbours are answered: it goes again by itself
+                # Its neighbours are answered: it goes again by itself.
+                self.batcher.add_parts([(self._tried(item, answer, route, done.latency_ms),)])
             else:
                 self.settle(item, answer, route=route, latency_ms=done.latency_ms, counts=done.counts)
 
-    def _follow(self, call: Call, outcome: Outcome, *, spoiled: bool) -> Sequence[tuple[Item, ...]]:
+    def _tried(
+        self, item: Item, answer: Answer, route: Route, latency_ms: float, *, attempts: int | None = None
+    ) -> Item:
+        """Return an item as it goes again; unless a new count of its attempts is given, this one cost it none."""
+        count = item.attempts if attempts is None else attempts
+        message, counted = brief(answer.message), count > item.attempts
+        latest = Try(self.clock.wall(), answer.outcome, message, latency_ms, route.lane.name, counted)
+        return replace(item, attempts=count, tries=and_then(item.tries, latest))
+
+    def _tried_together(self, route: Route, call: Call, done: Exchanged) -> tuple[Item, ...]:
+        """Return the items of a call that one of them has spoiled for the others."""
+        why = f"one of {len(call.items)} items in a request that failed: {done.reply.message}"
+        answer = Answer(done.reply.outcome, message=why)
+        return tuple(self._tried(item, answer, route, done.latency_ms) for item in call.items)
+
+    def _follow(self, items: tuple[Item, ...], outcome: Outcome, *, spoiled: bool) -> Sequence[tuple[Item, ...]]:
         """Return the parts of a spoiled call that go next, and of a search that this call belongs to.
 
         A server that gives fewer answers than it was asked for mostly does so each time: both halves go at once.
         """
         if outcome is Outcome.OK:
-            return self._search.answered(call.items)
-        if len(call.items) == 1:
-            return self._search.spoiled(call.items)
+            return self._search.answered(items)
+        if len(items) == 1:
+            return self._search.spoiled(items)
         if not spoiled or outcome is Outcome.SHORT_REPLY:
-            return [*self._search.dropped(call.items), *(halves(call.items) if spoiled else ())]
-        return self._search.spoiled(call.items)
+            return [*self._search.dropped(items), *(halves(items) if spoiled else ())]
+        return self._search.spoiled(items)
 
 
 def _cost(route: Route, call: Call, reply: Reply) -> float:

@@ -103,6 +103,12 @@ class Sample:
     """Share of one core the engine used, 0 to 1 and more."""
     spent: Mapping[str, float] = field(default_factory=dict[str, float])
     """Slot-seconds by what they were spent on (see `slottime`)."""
+    lag_ms: float = 0.0
+    """The longest that the engine's loop was late in the span."""
+    connections: int = 0
+    """Connections to servers that were open at the end of the span, of all jobs together."""
+    rpm_limit: int = 0
+    """Requests a minute that the lanes in use allowed together at the end of the span, 0 where one is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,14 @@ class LaneState:
     hits_429: int = 0
     reset_at: float | None = None
     """When a cooldown ends or the server's window resets, seconds since the epoch."""
+    enabled: bool = True
+    """False while a person keeps the job from using it."""
+    requests: int = 0
+    """Requests of this job that went through it, over all its runs; so are the tokens and the cost."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+    """USD, None where no price is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +196,5 @@ class Snapshot:
     """How much time the charts show at most."""
     course: Course | None = None
     """The whole course of the job, where the window asked for has no end."""
+    moment: float | None = None
+    """The moment of the past that this tells of, seconds since the epoch; None for now."""

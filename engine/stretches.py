@@ -37,12 +37,12 @@ class Axis:
 class _Stretch:
     """A point in the making."""
 
-    __slots__ = ("begin_s", "errors", "failed", "items", "latency", "requests", "span_s")
+    __slots__ = ("begin_s", "errors", "failed", "items", "latency", "requests", "rpm_limit", "span_s")
 
     def __init__(self, begin_s: float) -> None:
         self.begin_s = begin_s
         self.span_s = 0.0
-        self.items = self.failed = self.requests = 0
+        self.items = self.failed = self.requests = self.rpm_limit = 0
         self.errors: dict[str, int] = {}
         self.latency: dict[int, int] = {}
 
@@ -51,6 +51,7 @@ class _Stretch:
         self.items += more.items
         self.failed += more.failed
         self.requests += more.requests
+        self.rpm_limit = max(self.rpm_limit, more.rpm_limit)  # so that what was allowed at the time stays below it
         for kind, number in more.errors.items():
             self.errors[kind] = self.errors.get(kind, 0) + number
         counts = self.latency
@@ -66,6 +67,7 @@ class _Stretch:
             self.requests,
             dict(self.errors),
             Histogram(self.latency),
+            self.rpm_limit,
         )
 
 

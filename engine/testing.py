@@ -68,6 +68,11 @@ class FakeTransport:
         if not closed:
             self.gate.set()
 
+    @property
+    def connections(self) -> int:
+        """One for each request that is not answered yet."""
+        return self.in_flight
+
     async def send(self, request: Request, *, timeout_s: float) -> Response:
         """Answer one request as the script says, or time out."""
         asked = _asked(request)

@@ -40,6 +40,11 @@ class TransportError(Exception):
 class Transport(Protocol):
     """What every HTTP client behind the engine can do."""
 
+    @property
+    def connections(self) -> int:
+        """Connections that are open now, 0 where that is not known."""
+        ...
+
     async def send(self, request: Request, *, timeout_s: float) -> Response:
         """Send one request and return its whole answer; raises TransportError and nothing else."""
         ...

@@ -65,6 +65,12 @@ class AiohttpTransport:
         self._reading: set[ClientResponse] = set()
         self._closed = False
 
+    @property
+    def connections(self) -> int:
+        """Connections that are open now, idle ones among them."""
+        pools = (session.connector for session in (self._pool, self._fresh) if session is not None)
+        return sum(pool.connections for pool in pools if isinstance(pool, _Connector))
+
     async def send(self, request: Request, *, timeout_s: float) -> Response:
         """Send one request and return its whole answer, whatever its status; raises TransportError and nothing else."""
         if self._closed:
@@ -192,13 +198,24 @@ class _WatchedResponse(ClientResponse):
         return self
 
 
+class _Connector(TCPConnector):
+    """A pool that knows how many of its connections are open."""
+
+    @property
+    def connections(self) -> int:
+        """Those in use and those kept for later; one that is just being made has no transport yet."""
+        kept = (handler for handlers in self._conns.values() for handler, _ in handlers)
+        transports = (handler.transport for handler in (*self._acquired, *kept))
+        return sum(transport is not None and not transport.is_closing() for transport in transports)
+
+
 def _has_begun(error: ClientConnectionError) -> bool:
     """Whether part of an answer came before the end: aiohttp then hands over what it had of the head."""
     return isinstance(error, ServerDisconnectedError) and not isinstance(error.message, str)
 
 
 def _session(*, keep_alive: bool) -> ClientSession:
-    connector = TCPConnector(
+    connector = _Connector(
         limit=0,
         ttl_dns_cache=DNS_CACHE_S,
         keepalive_timeout=KEEP_ALIVE_S if keep_alive else None,

@@ -135,6 +135,11 @@ class Lane:
         """How many requests wait to be let out."""
         return len(self._line)
 
+    @property
+    def rpm_limit(self) -> int:
+        """Requests a minute that it allows, 0 where unknown."""
+        return self._quota.rpm_limit
+
     def hold(self) -> Hold | None:
         """Return why a request could not go now, and until when, or None when it could."""
         return self._hold(self._clock.now())
@@ -185,6 +190,7 @@ class Lane:
             limit_source=self._quota.source,
             hits_429=self._hits_429,
             reset_at=round(wall_now + until - now, 1) if until > now else None,
+            enabled=True,
             **self._quota.numbers(now),
         )
 

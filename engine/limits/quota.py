@@ -75,6 +75,11 @@ class Quota:
         sources = {axis.source for axis in self.axes}
         return "job" if "job" in sources else "server" if "server" in sources else ""
 
+    @property
+    def rpm_limit(self) -> int:
+        """Requests a minute in force, whoever gives them, 0 where none are known."""
+        return math.ceil(self.requests.rate)
+
     # ── the limits ──
 
     @property
@@ -192,7 +197,7 @@ class Quota:
         """Return each limit and what was used of it, as `LaneState` names them."""
         used = self._used(now)
         shown = {f"{axis.name}_limit": axis.limit for axis in self.axes} | {f"{name}_used": used[name] for name in used}
-        return shown | {"rpm_limit": math.ceil(self.requests.rate)}
+        return shown | {"rpm_limit": self.rpm_limit}
 
     def _used(self, now: float) -> dict[str, int]:
         requests, used = self.sent.used(now)

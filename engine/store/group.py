@@ -38,8 +38,8 @@ class Group:
         """Write it all and return the number of the last result."""
         db.executemany(
             """INSERT INTO results
-            (job, item, digest, outcome, output, message, attempts, latency_ms, at, finish_reason, model, cached)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (job, item, digest, outcome, output, message, attempts, latency_ms, at, finish_reason, model, cached, tries)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (_result_row(job, settled) for job, settled in self.results),
         )
         db.executemany("UPDATE items SET status = ? WHERE row = ?", map(_status_row, self.results))
@@ -75,6 +75,7 @@ def _result_row(job: int, settled: Settled) -> tuple[object, ...]:
         answer.finish_reason,
         settled.model,
         settled.cached,
+        msgspec.json.encode(settled.item.tries).decode() if settled.item.tries else "",
     )
 
 

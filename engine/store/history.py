@@ -8,17 +8,19 @@ import msgspec
 
 from ..course import Course
 from ..histogram import Histogram
-from ..snapshot import Sample
+from ..lookback import AT_LEAST_EVERY_S
+from ..snapshot import LaneState, Sample
 from ..stretches import Axis, Stretches, is_idle
 
 SAMPLE_COLUMNS: Final = """at, span_s, items, failed, requests, errors, latency, in_flight, target, tokens_in,
-    tokens_out, cost, backlog, rss_mb, cpu, spent"""
+    tokens_out, cost, backlog, rss_mb, cpu, spent, lag_ms, connections, rpm_limit"""
 POINTS: Final = 480
 """At most so many points tell the course of a job."""
 _PAGE: Final = 1_000
 _COURSE_PAGE: Final = 300
 """So few are read and added up in about 10 ms, so that commands, which wait behind a read, wait little."""
 _COUNTS: Final = msgspec.json.Decoder(dict[str, int])
+_FACTS: Final = msgspec.json.Decoder(dict[str, object])
 _SECONDS: Final = msgspec.json.Decoder(dict[str, float])
 
 
@@ -46,6 +48,23 @@ def samples_between(db: sqlite3.Connection, job: int, since: float, until: float
         f"SELECT {SAMPLE_COLUMNS} FROM samples WHERE job = ? AND at > ? AND at <= ? ORDER BY at", (job, since, until)
     )
     return tuple(map(as_sample, rows))
+
+
+def lanes_now(db: sqlite3.Connection, job: int) -> tuple[LaneState, ...]:
+    """Return how the lanes of a job stand, those among them that its last run did not have."""
+    rows = db.execute("SELECT state FROM lanes WHERE job = ? ORDER BY name", (job,))
+    return tuple(msgspec.json.decode(state, type=LaneState) for (state,) in rows)
+
+
+def lanes_at(db: sqlite3.Connection, job: int, at: float) -> tuple[LaneState, ...]:
+    """Return how the lanes of a job stood at a moment, as far as that was kept; nothing before its first sample."""
+    rows = db.execute(
+        """WITH latest AS (SELECT max(at) AS at FROM lane_samples WHERE job = ?1 AND at <= ?2)
+        SELECT name, state, max(at) FROM lane_samples  -- the state is that of the last moment
+        WHERE job = ?1 AND at <= ?2 AND at > (SELECT at FROM latest) - ?3 GROUP BY name ORDER BY name""",
+        (job, at, 2 * AT_LEAST_EVERY_S),
+    )
+    return tuple(msgspec.convert({**_FACTS.decode(state), "name": name}, LaneState) for name, state, _ in rows)
 
 
 class CourseReader:
@@ -101,5 +120,5 @@ def as_sample(row: tuple[Any, ...]) -> Sample:
     fields = list(row)
     fields[5] = _COUNTS.decode(row[5])
     fields[6] = Histogram.decode(row[6])
-    fields[-1] = _SECONDS.decode(row[-1])
+    fields[15] = _SECONDS.decode(row[15])
     return Sample(*fields)

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isinf
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,10 +13,14 @@ from ..errors import UsageError, WorkspaceError
 from ..job import JobSpec
 from ..settings import DIALS, Resolved, Settings, Value
 from ..snapshot import WINDOW_S, Change, EngineRow, Event, JobRow, JobState, LaneState, Sample, Snapshot
-from .history import SAMPLE_COLUMNS, CourseReader, all_samples, as_sample, samples_between
+from .history import SAMPLE_COLUMNS, CourseReader, all_samples, as_sample, lanes_now, samples_between
+from .latest import Latest, latest
 from .lock import owner
 from .migrations import BUSY_TIMEOUT_S, STEPS
+from .moment import moment
+from .rates import RateReader, Rates
 from .results import Results
+from .story import ItemStory, item_story
 
 EVENTS_SHOWN = 200
 CHANGES_SHOWN = 500
@@ -53,6 +57,7 @@ class Reader:
             raise WorkspaceError(f"{path}: {_told(version)}")
         self.results: Final = Results(self._db)
         self._course: Final = CourseReader(self._db)
+        self._rates: Final = RateReader(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +78,10 @@ class Reader:
         """Return every job, the newest first."""
         rows = self._db.execute(f"SELECT {_JOB_COLUMNS} FROM jobs ORDER BY coalesce(started_at, created_at) DESC")
         return tuple(map(_job, rows))
+
+    def rates(self, jobs: Sequence[JobRow], now: float) -> dict[int, Rates]:
+        """Return how fast these jobs went, by id, as far as that is read by now."""
+        return self._rates.read_on(jobs, now)
 
     def job(self, name: str) -> JobRow | None:
         """Return one job's totals."""
@@ -109,6 +118,12 @@ class Reader:
         finally:
             self._db.execute("COMMIT")
 
+    def moment(self, name: str, at: float) -> Snapshot | None:
+        """Return a job as it stood at a moment of the past, or None when there is no such job."""
+        with self.results.one_moment():
+            job = self.job(name)
+            return moment(self._db, self._snapshot(job, WINDOW_S), at, EVENTS_SHOWN) if job else None
+
     def _snapshot(self, job: JobRow, window_s: float) -> Snapshot:
         return Snapshot(
             taken_at=time.time(),
@@ -140,6 +155,23 @@ class Reader:
             Change(at, who, key, as_value(key, old), as_value(key, new)) for at, who, key, old, new in reversed(rows)
         )
 
+    def item(self, job: int, key: str) -> ItemStory | None:
+        """Return one item in full, told by its id as JSON text, or None where there is none."""
+        return item_story(self._db, job, key)
+
+    def latest(
+        self,
+        job: int,
+        *,
+        most: int = 200,
+        after_seq: int = 0,
+        find: str = "",
+        failed: bool | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Latest:
+        """Return the newest results that count; see `latest.latest`."""
+        return latest(self._db, job, most=most, after_seq=after_seq, find=find, failed=failed, stop=stop)
+
     def _dials(self, job: int) -> Resolved:
         rows = self._db.execute("SELECT key, value, origin FROM dials WHERE job = ?", (job,)).fetchall()
         values: dict[str, Any] = {key: as_value(key, value) for key, value, _ in rows if key in DIALS}
@@ -154,8 +186,7 @@ class Reader:
         return tuple(map(as_sample, rows))
 
     def _lanes(self, job: int) -> tuple[LaneState, ...]:
-        rows = self._db.execute("SELECT state FROM lanes WHERE job = ? ORDER BY name", (job,))
-        return tuple(msgspec.json.decode(state, type=LaneState) for (state,) in rows)
+        return lanes_now(self._db, job)
 
     def _events(self, job: int) -> tuple[Event, ...]:
         rows = self._db.execute(

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ from ..errors import OutputError
 from ..job import JobSpec, is_priced
 from ..settings import DIALS, Layer, Resolved, Value
 from ..snapshot import JobRow, JobState, LaneState, Sample
+from .history import SAMPLE_COLUMNS
 from .reader import as_value, read_job
 from .writer import Writer
 
@@ -161,7 +162,7 @@ class Log:
     def sample(self, sample: Sample) -> None:
         """Write what one span of time brought, and add it to the time the job ran unless it was paused."""
         self._writer.do(
-            "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO samples (job, {SAMPLE_COLUMNS}) VALUES (?{', ?' * 19})",
             (self._job, *_sample_values(sample)),
         )
         if sample.target:
@@ -172,6 +173,16 @@ class Log:
         self._writer.do(
             "INSERT OR REPLACE INTO lanes (job, name, state) VALUES (?, ?, ?)",
             (self._job, lane.name, msgspec.json.encode(lane).decode()),
+        )
+
+    def lane_sample(self, at: float, lane: LaneState) -> None:
+        """Keep how a lane stood at a moment; what is as in a lane that nothing is known of is left out."""
+        unknown = LaneState(lane.name)
+        facts = {each.name: getattr(lane, each.name) for each in fields(lane)}
+        told = {name: fact for name, fact in facts.items() if fact != getattr(unknown, name)}
+        self._writer.do(
+            "INSERT OR REPLACE INTO lane_samples (job, at, name, state) VALUES (?, ?, ?, ?)",
+            (self._job, at, lane.name, msgspec.json.encode(told).decode()),
         )
 
 
@@ -193,6 +204,9 @@ def _sample_values(sample: Sample) -> tuple[object, ...]:
         sample.rss_mb,
         sample.cpu,
         msgspec.json.encode({what: round(seconds, 3) for what, seconds in sample.spent.items()}).decode(),
+        sample.lag_ms,
+        sample.connections,
+        sample.rpm_limit,
     )
 
 

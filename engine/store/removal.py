@@ -26,7 +26,14 @@ CACHE_KB: Final = 65_536
 LOG_PAGES: Final = 8_000
 """How long the log may grow before it goes to the file."""
 
-_TABLES: Final = (("results", "seq"), ("items", "row"), ("samples", "at"), ("events", "id"), ("changes", "id"))
+_TABLES: Final = (
+    ("results", "seq"),
+    ("items", "row"),
+    ("samples", "at"),
+    ("lane_samples", "at"),
+    ("events", "id"),
+    ("changes", "id"),
+)
 """Each with the column that orders it; what points to others goes before what it points to."""
 _SMALL_TABLES: Final = ("dials", "lanes")
 _STILL: Final = "EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND spec ->> '$.removing' IS NOT NULL)"

@@ -17,11 +17,12 @@ STEPS_BETWEEN_LOOKS: Final = 1_000
 """Steps of SQLite's machine, far less than a millisecond."""
 
 # Results lead and items follow by row: an answer counts where it is to the item as it is now, which has ended with it.
-_JOINED: Final = "FROM results CROSS JOIN items ON items.row = item AND items.digest = results.digest"
-_STANDS: Final = {
+JOINED: Final = "FROM results CROSS JOIN items ON items.row = item AND items.digest = results.digest"
+STANDS: Final = {
     False: "outcome = 'ok' AND status = 'done'",
     True: "outcome <> 'ok' AND status = 'failed'",
 }
+"""What holds besides of a result that counts, by whether it is a failure."""
 _COLUMNS: Final = (
     "seq, items.key, outcome, coalesce(output, x''), coalesce(message, ''), attempts, finish_reason, model"
 )
@@ -115,7 +116,7 @@ class Results:
         return self._by_input(wanted) if wanted.order == "input" else self._completed(wanted)
 
     def _completed(self, wanted: Selection, after: int = 0) -> Iterator[list[Result]]:
-        query = f"""SELECT {_columns(wanted)} {_JOINED} WHERE results.job = ? AND seq > ? AND {_STANDS[wanted.failed]}
+        query = f"""SELECT {_columns(wanted)} {JOINED} WHERE results.job = ? AND seq > ? AND {STANDS[wanted.failed]}
             ORDER BY seq LIMIT {PAGE_ROWS}"""
         last = after
         while rows := self._db.execute(query, (wanted.job, last)).fetchall():
@@ -125,7 +126,7 @@ class Results:
     def _by_input(self, wanted: Selection) -> Iterator[list[Result]]:
         """Have SQLite sort the numbers alone, on disk where they are many, and read what belongs to them by pages."""
         numbers = self._db.execute(
-            f"SELECT seq {_JOINED} WHERE results.job = ? AND {_STANDS[wanted.failed]} ORDER BY line, items.row",
+            f"SELECT seq {JOINED} WHERE results.job = ? AND {STANDS[wanted.failed]} ORDER BY line, items.row",
             (wanted.job,),
         )
         query = f"""SELECT {_columns(wanted)} FROM json_each(?) AS number CROSS JOIN results ON seq = number.value
@@ -136,8 +137,8 @@ class Results:
 
     def items(self, wanted: Selection) -> Iterator[tuple[str, bytes]]:
         """Yield the id of each item of a selection as JSON text, and its fields as a JSON object, in no order."""
-        query = f"""SELECT seq, key, {_payload(wanted)} {_JOINED}
-            WHERE results.job = ? AND seq > ? AND {_STANDS[wanted.failed]} ORDER BY seq LIMIT {PAGE_ROWS}"""
+        query = f"""SELECT seq, key, {_payload(wanted)} {JOINED}
+            WHERE results.job = ? AND seq > ? AND {STANDS[wanted.failed]} ORDER BY seq LIMIT {PAGE_ROWS}"""
         last = 0
         while rows := self._db.execute(query, (wanted.job, last)).fetchall():
             yield from ((key, payload) for _, key, payload in rows)
@@ -146,8 +147,8 @@ class Results:
     def failures(self, job: int, kind: str | None = None) -> Iterator[Failures]:
         """Yield the failures of a job, grouped by kind and message, in the order of both."""
         rows = self._db.execute(
-            f"""SELECT outcome, message, count(*), sum(attempts), min(seq) {_JOINED}
-            WHERE results.job = ? AND {_STANDS[True]} AND outcome = coalesce(?, outcome) GROUP BY outcome, message""",
+            f"""SELECT outcome, message, count(*), sum(attempts), min(seq) {JOINED}
+            WHERE results.job = ? AND {STANDS[True]} AND outcome = coalesce(?, outcome) GROUP BY outcome, message""",
             (job, kind),
         )
         return map(Failures._make, rows)
@@ -156,8 +157,8 @@ class Results:
         """Return the first items of a job that failed in one way, with a message that `alike` is true for."""
         self._db.create_function("alike", 1, alike, deterministic=True)
         rows = self._db.execute(
-            f"""SELECT key, coalesce(message, ''), attempts, substr(payload, 1, {FIELDS_BYTES}) {_JOINED}
-            WHERE results.job = ? AND {_STANDS[True]} AND outcome = ? AND alike(coalesce(message, ''))
+            f"""SELECT key, coalesce(message, ''), attempts, substr(payload, 1, {FIELDS_BYTES}) {JOINED}
+            WHERE results.job = ? AND {STANDS[True]} AND outcome = ? AND alike(coalesce(message, ''))
             ORDER BY seq LIMIT ?""",
             (job, kind, most),
         )

@@ -134,7 +134,7 @@ CREATE INDEX changes_by_job ON changes (job, id);
 CREATE TABLE commands (
     id INTEGER PRIMARY KEY,
     job TEXT NOT NULL,
-    verb TEXT NOT NULL,                     -- run set preset pause resume drain cancel retest
+    verb TEXT NOT NULL,                     -- run set preset pause resume drain cancel retest retry lane
     args TEXT NOT NULL,                     -- JSON
     who TEXT NOT NULL,
     at REAL NOT NULL,
@@ -199,6 +199,24 @@ CREATE INDEX results_failed ON results (job, outcome, message) WHERE outcome <> 
 DROP INDEX items_by_key;
 """
 
+_LOOKING_BACK = """
+-- How late the engine's loop was at most, how many connections were open, and the requests a minute that all lanes in
+-- use allowed together, 0 where one is unknown.
+ALTER TABLE samples ADD COLUMN lag_ms REAL NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN connections INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN rpm_limit INTEGER NOT NULL DEFAULT 0;
+-- How a lane stood at some moments, so that one of the past can be looked at.
+CREATE TABLE lane_samples (
+    job INTEGER NOT NULL REFERENCES jobs,
+    at REAL NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,                    -- JSON
+    PRIMARY KEY (job, at, name)
+) STRICT, WITHOUT ROWID;
+-- The attempts before the last one of an item, which ended badly: JSON, empty where there was none.
+ALTER TABLE results ADD COLUMN tries TEXT NOT NULL DEFAULT '';
+"""
+
 
 def _create_tables(db: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
@@ -208,6 +226,12 @@ def _create_tables(db: sqlite3.Connection) -> None:
 def _add_time_and_lanes(db: sqlite3.Connection) -> None:
     """Add where the time went, answers cut short, which model answered, and what lanes remember."""
     for statement in _TIME_AND_LANES.split(";\n"):
+        db.execute(statement)
+
+
+def _add_looking_back(db: sqlite3.Connection) -> None:
+    """Add what a look at a moment of the past needs, and how each item came to its end."""
+    for statement in _LOOKING_BACK.split(";\n"):
         db.execute(statement)
 
 
@@ -247,5 +271,6 @@ STEPS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _create_tables,
     _add_time_and_lanes,
     _identify_by_content,
+    _add_looking_back,
 )
 """Each step moves the file from the version of its index to the next."""

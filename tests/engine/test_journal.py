@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from batchtop.engine.journal import Journal
-from batchtop.engine.sampler import Sampler
 from batchtop.engine.store import record
 from batchtop.engine.store.writer import Writer
 
@@ -47,7 +46,7 @@ async def test_a_silence_is_told_once_and_a_pause_before_a_request_is_none(
 ):
     clock = SteppedClock()
     job = await registered(writer, job_of(tmp_path / "rows.jsonl"))
-    journal = Journal(record.Log(writer, job), Sampler(clock), clock)
+    journal = Journal(record.Log(writer, job), clock)
     for second, each in enumerate(silent_s):
         clock.at = float(second)
         journal.silence(each, 2)

@@ -29,7 +29,7 @@ def now() -> float:
 
 def in_virtual_time(coroutine: Coroutine[object, object, None]) -> None:
     """Run to the end on a loop of its own, as each example needs one."""
-    with asyncio.Runner(loop_factory=lambda: looptime.new_event_loop(start=100.0)) as runner:
+    with asyncio.Runner(loop_factory=lambda: looptime.new_event_loop(start=100.0, noop_cycles=0)) as runner:
         runner.run(coroutine)
 
 

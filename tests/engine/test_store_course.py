@@ -13,14 +13,14 @@ from batchtop.engine.store.writer import Writer
 from .workshop import job_of, registered
 
 
-def sample(at: float, target: int = 4) -> Sample:
+def sample(at: float, target: int = 4, rpm_limit: int = 0) -> Sample:
     latency = Histogram()
     latency.record(40.0 + at % 10)
     busy = 7 if target else 0
     return Sample(
         at=at, span_s=1.0, items=busy, failed=0, requests=busy, errors={"timeout": 1} if busy and at % 2 else {},
         latency=latency if busy else Histogram(), in_flight=3, target=target, tokens_in=1, tokens_out=1, cost=0.0,
-        backlog=0, rss_mb=1.0, cpu=0.1,
+        backlog=0, rss_mb=1.0, cpu=0.1, rpm_limit=rpm_limit,
     )  # fmt: skip
 
 
@@ -61,6 +61,21 @@ async def test_every_sample_counts_once_however_it_is_read(writer: Writer, works
         assert more is not None
         assert sum(point.items for point in more.points) == 7 * 1_501
         assert sum(point.items for point in course.points) == 7 * 1_500, "what was told before stays"
+
+
+async def test_a_point_has_the_highest_limit_of_its_stretch(writer: Writer, workspace: Path) -> None:
+    job = await registered(writer, job_of(workspace))
+    log = Log(writer, job)
+    for second in range(2 * history.POINTS):
+        log.sample(sample(1_000.0 + second, rpm_limit=0 if second < 10 else 500 - second % 2))
+    await writer.flush()
+    with Reader(workspace) as reader:
+        while (course := read(reader).course) is not None and not course.whole:
+            pass
+    assert course is not None
+    assert len(course.points) <= history.POINTS
+    assert {point.rpm_limit for point in course.points if point.begin_s < 10} == {0}
+    assert {point.rpm_limit for point in course.points if point.begin_s >= 12} == {500}
 
 
 async def test_time_paused_is_a_break(writer: Writer, workspace: Path) -> None:

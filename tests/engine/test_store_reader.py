@@ -41,7 +41,7 @@ async def test_a_snapshot_is_what_was_written(writer: Writer, workspace: Path):
     log.event(101.0, "warn", "slow")
     log.change(102.0, "ann", "delay", 0.0, 0.5)
     log.change(103.0, "ann", "rpm", 0, 9)
-    log.sample(sample(104.0))
+    log.sample(sample(104.0, spent={"rpm": 0.5}, lag_ms=12.5, connections=7, rpm_limit=600))
     writer.do("INSERT OR REPLACE INTO engine VALUES (1, ?, ?, ?)", (77, 1.0, 2.0))
     await writer.flush()
 
@@ -58,6 +58,7 @@ async def test_a_snapshot_is_what_was_written(writer: Writer, workspace: Path):
     assert [(change.key, change.old, change.new) for change in shot.changes] == [("delay", 0.0, 0.5), ("rpm", 0, 9)]
     (seen,) = shot.samples
     assert (seen.errors, seen.latency.counts, seen.cost) == ({"timeout": 2}, sample(0).latency.counts, 0.25)
+    assert (seen.spent, seen.lag_ms, seen.connections, seen.rpm_limit) == ({"rpm": 0.5}, 12.5, 7, 600)
     assert shot.engine == EngineRow(77, 1.0, 2.0)
     with Reader(workspace) as reader:
         assert reader.engine() is None, "what it says of itself counts while it holds the workspace"

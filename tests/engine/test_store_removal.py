@@ -19,7 +19,8 @@ from batchtop.engine.store.tables import create_key_index
 from .workshop import job_of, rows_of
 
 ITEMS = 600
-TABLES = ("items", "results", "samples", "events", "changes", "dials", "lanes")
+MOMENTS = 150
+TABLES = ("items", "results", "samples", "lane_samples", "events", "changes", "dials", "lanes")
 
 
 class CutError(Exception):
@@ -42,8 +43,12 @@ def stored(workspace: Path, name: str, *, state: str = "finished", items: int = 
             (row.id,),
         )
         db.executemany(
-            """INSERT INTO samples VALUES (?, ?, 1, 1, 0, 1, '{}', x'80', 1, 1, 1, 1, 0, 0, 1, 1, '{}')""",
+            """INSERT INTO samples VALUES (?, ?, 1, 1, 0, 1, '{}', x'80', 1, 1, 1, 1, 0, 0, 1, 1, '{}', 0, 1, 0)""",
             ((row.id, float(n)) for n in range(items)),
+        )
+        db.executemany(
+            "INSERT INTO lane_samples VALUES (?, ?, ?, '{}')",
+            ((row.id, float(n), lane) for n in range(MOMENTS) for lane in ("one", "two")),
         )
         db.execute("INSERT INTO events (job, at, level, message) VALUES (?, 0, 'info', 'a word')", (row.id,))
         db.execute("INSERT INTO changes (job, at, who, key, old, new) VALUES (?, 0, 'me', 'delay', 0, 1)", (row.id,))
@@ -113,7 +118,7 @@ def test_it_takes_no_more_than_a_step_at_a_time(workspace: Path):
     told: list[int] = []
     remove(workspace, "gone", told.append)
     assert all(later - earlier <= 100 for earlier, later in pairwise(told))
-    assert told[-1] == 3 * ITEMS + 2
+    assert told[-1] == 3 * ITEMS + MOMENTS * 2 + 2
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 4, 8, 12, 16, 20])
@@ -163,9 +168,8 @@ def test_of_two_at_once_the_later_spares_what_has_the_number_since(workspace: Pa
 
     remove(workspace, "gone", tell)
     assert new == gone
-    assert {table: len(rows) for table, rows in all_of(workspace, new).items()} == dict.fromkeys(
-        TABLES, 1
-    ) | dict.fromkeys(("items", "results", "samples"), ITEMS)
+    many = {"items": ITEMS, "results": ITEMS, "samples": ITEMS, "lane_samples": MOMENTS * 2}
+    assert {table: len(rows) for table, rows in all_of(workspace, new).items()} == dict.fromkeys(TABLES, 1) | many
     assert rows_of(workspace, "SELECT count(*) FROM sqlite_schema WHERE name = ?", f"items_of_{new}") == [(1,)]
 
 
