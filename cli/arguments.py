@@ -27,9 +27,17 @@ def add_command(commands: "Commands", name: str, summary: str, *, db: bool = Tru
 def headless(command: ArgumentParser) -> None:
     """Add what a command takes that runs a job with or without a dashboard."""
     command.add_argument("--no-ui", action="store_true", default=argparse.SUPPRESS, help="no dashboard, for servers")
-    command.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII only")
+    looks(command)
     command.add_argument(
         "--log-format", choices=("text", "json"), default="text", help="how progress is written to standard error"
+    )
+
+
+def looks(command: ArgumentParser) -> None:
+    """Add what a command takes that opens a dashboard; without a default, as the top of the line has them too."""
+    command.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII only")
+    command.add_argument(
+        "--read-only", action="store_true", default=argparse.SUPPRESS, help="a dashboard that changes nothing"
     )
 
 

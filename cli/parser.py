@@ -9,6 +9,7 @@ from typing import Final
 from .arguments import DEFAULT_DB
 from .parser_after import add_after
 from .parser_jobs import add_running
+from .parser_screen import add_screen
 from .parser_tools import add_tools
 
 HOMES: Final[dict[str, tuple[str, str]]] = {
@@ -24,13 +25,16 @@ HOMES: Final[dict[str, tuple[str, str]]] = {
     "drain": ("ask", "ask"),
     "cancel": ("ask", "ask"),
     "retest": ("ask", "ask"),
+    "lane": ("ask", "lane"),
     "export": ("export.command", "export"),
     "failures": ("failures", "failures"),
     "report": ("report.command", "report"),
     "rm": ("remove", "rm"),
     "plan": ("plan.command", "plan"),
     "presets": ("presets", "presets"),
+    "config": ("habits", "config"),
     "doctor": ("doctor", "doctor"),
+    "web": ("web.command", "web"),
     "demo": ("demo", "demo"),
     "simulate": ("simulate", "simulate"),
 }
@@ -61,7 +65,8 @@ def parser() -> ArgumentParser:
     )
     top.add_argument("--until-idle", action="store_true", help=argparse.SUPPRESS)
     top.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    top.add_argument("--read-only", action="store_true", help="a dashboard that changes nothing")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for add in (add_running, add_after, add_tools):
+    for add in (add_running, add_after, add_screen, add_tools):
         add(commands)
     return top

@@ -1,11 +1,10 @@
 """The commands that run jobs, watch them and ask things of them."""
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.outcome import Outcome
-from .arguments import add_command, headless, wishes
+from .arguments import add_command, headless, looks, wishes
 
 if TYPE_CHECKING:
     from .arguments import Commands
@@ -23,6 +22,7 @@ def add_running(commands: "Commands") -> None:
         _views,
         _set,
         _asks,
+        _lane,
     ):
         add(commands)
 
@@ -50,7 +50,7 @@ def _retry(commands: "Commands") -> None:
 def _attach(commands: "Commands") -> None:
     command = add_command(commands, "attach", "open the dashboard on a job that runs, or has run")
     command.add_argument("job", nargs="?", metavar="JOB", help="its name; without one, the list of jobs")
-    command.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII only")
+    looks(command)
 
 
 def _views(commands: "Commands") -> None:
@@ -76,3 +76,12 @@ def _asks(commands: "Commands") -> None:
         ("retest", "try keys again that the server refused, or that were given up"),
     ):
         add_command(commands, name, summary).add_argument("job", metavar="JOB")
+
+
+def _lane(commands: "Commands") -> None:
+    command = add_command(commands, "lane", "keep a running job from using a key or a provider, or let it again")
+    command.add_argument("job", metavar="JOB")
+    command.add_argument("lane", metavar="LANE", help="its name, or a part that only it has: the key's variable, say")
+    command.add_argument(
+        "state", choices=("on", "off"), help="off: what is in flight is answered, nothing more is sent"
+    )

@@ -33,12 +33,13 @@ def run(options: Namespace) -> int:
 def attach(options: Namespace) -> int:
     """Open the dashboard on a workspace."""
     _need_terminal()
+    from .habits import habits
     from .watch import watch
 
     if options.job:
         with opened(options.db) as reader:
             reader.known_job(options.job)
-    return watch(options.db, options.job, ascii_only=options.ascii)
+    return watch(options.db, options.job, habits(options))
 
 
 def home(options: Namespace) -> int:
@@ -48,9 +49,10 @@ def home(options: Namespace) -> int:
 
         return serve(options)
     _need_terminal()
+    from .habits import habits
     from .watch import watch
 
-    return watch(options.db, None, ascii_only=options.ascii)
+    return watch(options.db, None, habits(options))
 
 
 def job_of(options: Namespace) -> JobSpec:
@@ -81,11 +83,13 @@ def start(options: Namespace, spec: JobSpec, redo: Redo = PASSING) -> int:
         spec = msgspec.structs.replace(spec, output=msgspec.structs.replace(spec.output, path=None))
     if options.no_ui or results or not _has_terminal():
         return _headless(options, spec, redo, results=results)
+    from .habits import habits
     from .spawn import hand_over
     from .watch import watch
 
+    liked = habits(options)  # what is wrong with them is to be known before the job starts
     hand_over(options.db, spec, _wishes(options, spec), redo)
-    return watch(options.db, spec.name, ascii_only=options.ascii)
+    return watch(options.db, spec.name, liked)
 
 
 def _headless(options: Namespace, spec: JobSpec, redo: Redo, *, results: bool) -> int:
@@ -117,5 +121,6 @@ def _has_terminal() -> bool:
 
 
 def _need_terminal() -> None:
-    if not _has_terminal():
+    """Raise UsageError unless the dashboard can be drawn: on a terminal, or where it is told to (`batchtop web`)."""
+    if not _has_terminal() and "TEXTUAL_DRIVER" not in os.environ:
         raise UsageError("there is no terminal for the dashboard; `--no-ui`, `ps` and `status` need none")

@@ -15,6 +15,7 @@ from ..engine.open_files import allow_many_open_files
 from ..engine.redo import Redo
 from .draining import flying_in
 from .follow import follow
+from .lookout import lookout
 from .say import LogFormat, say
 from .signals import StopLadder, leave
 from .tell import Report
@@ -56,9 +57,10 @@ class Stopper:
 
 def run_here(path: Path, spec: JobSpec, wishes: Collection[str], redo: Redo, report: Report) -> int:
     """Run one job to its end and return its exit code; what was handed over meanwhile is run to its end too."""
+    watching = lookout(path, report.log_format)
 
     async def work() -> int:
-        async with Engine(path) as engine:
+        async with watching, Engine(path) as engine:
             StopLadder(Stopper(engine, report.log_format).steps)
             await engine.submit(spec, wishes, redo)
             ending = asyncio.ensure_future(engine.wait(spec.name))
@@ -82,9 +84,10 @@ async def _stay(engine: Engine, report: Report) -> None:
 
 def serve(options: Namespace) -> int:
     """Run what was left in the middle and whatever is asked for, until told to stop."""
+    watching = lookout(options.db)
 
     async def work() -> int:
-        async with Engine(options.db) as engine:
+        async with watching, Engine(options.db) as engine:
             stopper = Stopper(engine)
             StopLadder(stopper.steps)
             if not options.until_idle:

@@ -1,23 +1,26 @@
 """Opens the dashboard, and says on leaving what goes on without it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..engine.ending import EXIT_INTERRUPTED, EXIT_OK
-from ..engine.errors import StoppedError
+from ..engine.errors import StoppedError, UsageError
 from ..engine.snapshot import ACTIVE, JobState
 from ..tui import open_dashboard
 from ..tui.exit import Exit, Left
+from ..tui.habits import Habits
 from ..tui.source import WorkspaceSource
 from .arguments import DEFAULT_DB
+from .newjob import Bench
 from .opened import opened
 from .say import say
 from .tell import say_summary
 
 
-def watch(path: Path, job: str | None, *, ascii_only: bool) -> int:
+def watch(path: Path, job: str | None, habits: Habits) -> int:
     """Show a job, or the list of jobs, until the person leaves; returns the exit code of a job that has ended."""
     try:
-        left = open_dashboard(WorkspaceSource(path), job=job, ascii_only=ascii_only)
+        left = open_dashboard(_source(path, habits), job=job, habits=habits, workbench=Bench(path))
     except Exception as error:
         from .broken import brief, broken
 
@@ -25,6 +28,18 @@ def watch(path: Path, job: str | None, *, ascii_only: bool) -> int:
     if left.job is None:
         return EXIT_INTERRUPTED if left.left is Left.INTERRUPTED else EXIT_OK
     return _say(path, left)
+
+
+def _source(path: Path, habits: Habits) -> WorkspaceSource:
+    return ReadOnlySource(path) if habits.read_only else WorkspaceSource(path)
+
+
+class ReadOnlySource(WorkspaceSource):
+    """The workspace for a dashboard that changes nothing: whatever its screens ask for, no command is written."""
+
+    def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:  # noqa: ARG002 (what it would have been)
+        """Refuse."""
+        raise UsageError(f"this dashboard only reads; {verb} {job} was not asked")
 
 
 def _say(path: Path, left: Exit) -> int:

@@ -59,9 +59,9 @@ def load_presets(folder: Path | None = None) -> dict[str, Preset]:
 def check_name(name: str) -> None:
     """Raise PresetError unless a person's own preset can have this name."""
     if not _NAME.fullmatch(name):
-        raise PresetError("a name has up to 40 letters, digits, - and _, and begins with a letter or digit")
+        raise PresetError(f"only letters, digits, - and _ make a name, at most 40, the first no - or _: {name!r}")
     if name.lower() in {file.name.removesuffix(".toml") for file in _built_in()}:
-        raise PresetError(f"{name} is built in; choose another name")
+        raise PresetError(f"built in: choose another name than {name}")
 
 
 def save_preset(name: str, settings: Settings, description: str, folder: Path | None = None) -> Path:
@@ -77,7 +77,7 @@ def save_preset(name: str, settings: Settings, description: str, folder: Path | 
         file.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(file, f"description = {_quoted(description)}\n\n[profiles.saved]\n{values}")
     except OSError as error:
-        raise PresetError(f"{file}: can't be written: {error.strerror or error}") from error
+        raise PresetError(f"preset {name} can't be saved: {error.strerror or error}: {file}") from error
     return file
 
 

@@ -46,6 +46,15 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return _KEY.sub(HIDDEN, _BEARER.sub(rf"\1 {HIDDEN}", text))
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text without escapes and unseen characters, with spaces for tabs."""
+    return [each if each.isprintable() and each.isascii() else _seen(each) for each in text.expandtabs(4).splitlines()]
+
+
+def _seen(text: str) -> str:
+    return _UNSEEN.sub("", _ESCAPES.sub("", text))
+
+
 def _plain(text: str) -> str:
     return _UNSEEN.sub("", _SPACE.sub(" ", _ESCAPES.sub("", text))).strip()
 

@@ -15,28 +15,37 @@ from textual.worker import WorkerFailed
 from ..engine.presets import Preset, load_presets
 from .actions import ACTIONS, bindings
 from .board import Board, Place
+from .calling import Calling
 from .courier import ANSWER_S, Courier, Delivery, SourceThread
 from .exit import Exit, Left
 from .glyphs import Charset, charset
+from .habits import USUAL, Habits
 from .keys import Action
-from .messages import Delivered
+from .messages import Delivered, JobsRead, SnapshotRead
 from .ranges import DEFAULT
 from .screens.failures import FailuresScreen
 from .screens.help import HelpScreen
 from .screens.history import HistoryScreen
 from .screens.job import JobScreen
 from .screens.jobs import JobsScreen
+from .screens.lanes import LanesScreen
 from .screens.polling import PollingScreen
+from .screens.results import ResultsScreen
+from .screens.wizard import WizardScreen
 from .source import Source
-from .themes import BATCHTOP, default_theme
+from .themes import THEMES, default_theme
+from .workbench import Workbench
 
 T = TypeVar("T")
 
-_SCREENS: Final[Mapping[Place, Callable[[str, Board], PollingScreen]]] = {
+_SCREENS: Final[Mapping[Place, Callable[[str, Board], Screen[None]]]] = {
     "jobs": JobsScreen,
     "job": JobScreen,
     "failures": FailuresScreen,
     "history": HistoryScreen,
+    "lanes": LanesScreen,
+    "results": ResultsScreen,
+    "wizard": WizardScreen,
 }
 
 
@@ -52,23 +61,26 @@ class Dashboard(App[Exit], inherit_bindings=False):
         source: Source,
         *,
         job: str | None = None,
+        workbench: Workbench | None = None,
         presets: Callable[[], Mapping[str, Preset]] = load_presets,
-        ascii_only: bool = False,
-        read_only: bool = False,
-        keymap: Mapping[str, str] | None = None,
+        habits: Habits = USUAL,
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(ansi_color=True if "NO_COLOR" in environment else None)
         self.source, self.first_job, self.presets, self.now = source, job, presets, now
-        self.charset: Charset = charset(environment, ascii_only=ascii_only)
-        self.thread, self.range = SourceThread(), DEFAULT
+        self.charset: Charset = charset(environment, ascii_only=habits.ascii_only)
+        self.thread, self.range, self.workbench = SourceThread(), DEFAULT, workbench
+        self.heat = False
         self.couriers: dict[str, Courier] = {}
-        self.shown, self.read_only = job, read_only
-        self.keymap = dict(keymap or {})
+        self.shown, self.read_only, self.refresh_s = job, habits.read_only, habits.refresh_s
+        self.keymap = dict(habits.keymap)
+        self.calling = Calling(habits, environment, now(), self._write)
         self.animation_level = "none"
-        self.register_theme(BATCHTOP)
-        self.theme = default_theme(environment)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.set_reactive(App.theme, "textual-dark")  # textual looked for TEXTUAL_THEME before ours were there
+        self.theme = default_theme(environment, habits.theme)
 
     def on_mount(self) -> None:
         """Open the job asked for, or the list of all."""
@@ -77,7 +89,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
 
     def open(self, place: Place, job: str = "") -> None:
         """Show another screen instead. Never both: a screen that lies below another is still painted."""
-        self.shown = None if place == "jobs" else job
+        self.shown = None if place in {"jobs", "wizard"} else job
         self.switch_screen(_SCREENS[place](job, self))  # pyright: ignore[reportUnknownMemberType]
 
     def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:
@@ -95,6 +107,21 @@ class Dashboard(App[Exit], inherit_bindings=False):
     def interrupt(self) -> None:
         """Close the dashboard because of a signal, or for want of a terminal; the jobs go on."""
         self.leave(Exit(Left.INTERRUPTED, self.shown))
+
+    # ── what is read, by whatever screen, may be worth a call ──
+
+    def on_snapshot_read(self, message: SnapshotRead) -> None:
+        """Call the person for what is new of a job."""
+        if message.snapshot is not None:
+            self.calling.job(message.snapshot)
+
+    def on_jobs_read(self, message: JobsRead) -> None:
+        """Call the person for jobs that have ended."""
+        self.calling.jobs(message.jobs.rows)
+
+    def _write(self, text: str) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(text)
 
     # ── when it breaks: Textual would draw the traceback, with what every variable holds, over the terminal ──
 

@@ -11,10 +11,11 @@ from .exit import Exit
 from .glyphs import Charset
 from .ranges import Range
 from .source import Source
+from .workbench import Workbench
 
 T = TypeVar("T")
 
-Place: TypeAlias = Literal["jobs", "job", "failures", "history"]
+Place: TypeAlias = Literal["jobs", "job", "failures", "history", "lanes", "results", "wizard"]
 """A screen that another may lead to."""
 
 
@@ -28,8 +29,15 @@ class Board(Protocol):
     charset: Charset
     range: Range
     """How much time the charts show, for every job until the dashboard closes."""
+    heat: bool
+    """Whether latency is shown as a heat map, as long."""
+    refresh_s: float
+    """From one read of what is shown to the next."""
     read_only: bool
     """Whether nothing is asked of an engine, and no file is written."""
+
+    workbench: Workbench | None
+    """What checks and starts new jobs; without it there are none."""
 
     def tell(self, job: str, verb: str, args: Mapping[str, object]) -> None:
         """Send a command; its answer comes to the screen that is open then, as `Delivered`."""

@@ -6,10 +6,27 @@ from typing import Final, Literal, TypeAlias
 from .glyphs import Charset
 
 Where: TypeAlias = Literal[
-    "anywhere", "job", "dials", "log", "failures", "history", "jobs", "presets", "question", "help", "typing"
+    "anywhere",
+    "job",
+    "dials",
+    "log",
+    "failures",
+    "history",
+    "lanes",
+    "jobs",
+    "presets",
+    "question",
+    "help",
+    "typing",
+    "wizard",
+    "pick",
+    "results",
+    "item",
 ]
 
-_KEYS_ONLY: Final = frozenset[Where]({"dials", "log", "presets", "question", "typing", "help"})
+_KEYS_ONLY: Final = frozenset[Where](
+    {"dials", "log", "presets", "question", "typing", "help", "wizard", "pick", "item"}
+)
 _MOVES: Final = frozenset({"cursor", "page", "command_palette", "app.ask_quit"})
 
 
@@ -43,8 +60,11 @@ class Action:
 
 _SYMBOLS: Final = {
     "escape": "esc", "enter": "↵", "left": "←", "right": "→", "up": "↑", "down": "↓", "question_mark": "?",
+    "slash": "/", "comma": ",", "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
+    "left_square_bracket": "[", "right_square_bracket": "]",
     "plus": "+", "equals_sign": "=", "minus": "-", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home",
-    "end": "End", "ctrl+p": "^p", "ctrl+c": "^c", "ctrl+q": "^q", "f1": "F1",
+    "end": "End", "tab": "Tab", "ctrl+o": "^o", "ctrl+t": "^t",
+    "ctrl+p": "^p", "ctrl+c": "^c", "ctrl+q": "^q", "f1": "F1",
 }  # fmt: skip
 _IN_LETTERS: Final = {"↵": "enter", "←": "left ", "→": "right", "↑": "up", "↓": "down"}
 

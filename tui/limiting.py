@@ -84,7 +84,7 @@ def limiting_lately(snapshot: Snapshot) -> str:
     A trouble counts as soon as it leads the last seconds, and nothing does that they saw nothing of. Where slots were
     in flight for the most part, but waited for a quota that is used up, more slots would not help: the quota limits.
     """
-    if not is_live(snapshot) or snapshot.job.state is not JobState.RUNNING:
+    if not is_live(snapshot) or snapshot.job.state is not JobState.RUNNING or stale(snapshot):
         return ""
     spent, now = spent_lately(snapshot), spent_lately(snapshot, RECENT_S)
     if now and (limiting(now) in _AT_ONCE or limiting(spent) not in now):
@@ -144,7 +144,8 @@ def idle(snapshot: Snapshot) -> str:
     """
     if not is_live(snapshot) or snapshot.job.state is not JobState.RUNNING or stale(snapshot):
         return ""
-    if snapshot.lanes and all(lane.state != "open" for lane in snapshot.lanes):
+    lanes = [lane for lane in snapshot.lanes if lane.enabled]
+    if lanes and all(lane.state != "open" for lane in lanes):
         return f"nothing goes out: {_next_try(snapshot)}"
     lately = spent_lately(snapshot, IDLE_S)
     if not lately or lately.get(IN_FLIGHT):
@@ -154,7 +155,7 @@ def idle(snapshot: Snapshot) -> str:
 
 def _next_try(snapshot: Snapshot) -> str:
     """Return what the lane waits for that is tried next."""
-    waiting = [lane for lane in snapshot.lanes if lane.state != "refused"]
+    waiting = [lane for lane in snapshot.lanes if lane.enabled and lane.state != "refused"]
     if not waiting:
         return "every key is refused"
     lane = min(waiting, key=lambda each: (each.reset_at is None, each.reset_at or 0.0))

@@ -1,12 +1,13 @@
 """Every message of the dashboard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from textual.message import Message
 
 from ..engine.snapshot import Snapshot
+from ..engine.store.rates import Rates
 from ..engine.text import clean
 from .courier import Delivery
 from .line import Tone
@@ -22,6 +23,8 @@ class SnapshotRead(Message):
     """A job was read; None when the workspace has none of that name."""
 
     snapshot: Snapshot | None
+    then: Snapshot | None = None
+    """The moment of the past that is looked at."""
 
     def can_replace(self, message: Message) -> bool:
         """Return whether an older one that still waits may be dropped."""
@@ -34,6 +37,8 @@ class JobsRead(Message):
 
     jobs: Jobs
     at: float
+    rates: Mapping[int, Rates] = field(default_factory=dict[int, Rates])
+    """How fast those went that were in sight, by id."""
 
     def can_replace(self, message: Message) -> bool:
         """Return whether an older one that still waits may be dropped."""
@@ -93,13 +98,6 @@ class DialPicked(Message):
     """A dial was clicked."""
 
     key: str
-
-
-@dataclass
-class JobPicked(Message):
-    """A job was clicked."""
-
-    row: int
 
 
 @dataclass

@@ -10,7 +10,7 @@ from .widgets.summary import summary
 
 def summary_text(snapshot: Snapshot) -> str:
     """Return how a job stands."""
-    errors = ", ".join(f"{say.count(ever)} {kind}" for kind, _, ever in kinds(snapshot)) or "none"
+    errors = ", ".join(f"{say.count(kind.ever)} {kind.name}" for kind in kinds(snapshot)) or "none"
     reason = f" ({clean(snapshot.job.reason)})" if snapshot.job.reason else ""
     lines = [
         f"{clean(snapshot.job.name)}: {snapshot.job.state}{reason}",

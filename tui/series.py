@@ -1,22 +1,16 @@
-"""From samples to what charts and numbers show: values over time, recent rates, latencies, errors. Pure."""
+"""From a snapshot to the numbers of the screens: recent rates, latencies, errors, and whether they still hold. Pure."""
 
-import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from ..engine.course import Counted
 from ..engine.histogram import Histogram
 from ..engine.slottime import IN_FLIGHT, shares
 from ..engine.snapshot import ACTIVE, JobState, Sample, Snapshot
-from .ranges import WINDOWS_S
-
-Points: TypeAlias = tuple[float | None, ...]
 
 RECENT_S: Final = 10.0
 ETA_S: Final = 60.0
-BRIDGED_S: Final = 15.0
-"""A line is drawn across a gap this long, as a slow server answers only now and then."""
 STALE_S: Final = 2.0
 LATELY_S: Final = 60.0
 SILENT_S: Final = 45.0
@@ -35,94 +29,18 @@ def end_of(snapshot: Snapshot) -> float:
     return snapshot.samples[-1].at
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The span of time a chart shows, cut in bins that stay where they are while time passes."""
-
-    start: float
-    step_s: float
-    bins: int
-    seconds: float
-
-    def bin_of(self, at: float) -> int:
-        """Return the bin a moment falls in; it may lie outside of the frame."""
-        return math.floor((at - self.start) / self.step_s)
-
-
-def frame(snapshot: Snapshot, bins: int) -> Frame:
-    """Return the frame that ends at the snapshot's last moment."""
-    end = snapshot.course.run_s if snapshot.course else end_of(snapshot)
-    first = snapshot.samples[0].at - snapshot.samples[0].span_s if snapshot.samples else end
-    span_s = min(end if snapshot.course else end - first, snapshot.window_s)
-    seconds = next((each for each in WINDOWS_S if each >= span_s), WINDOWS_S[-1])
-    step = seconds / max(1, bins)
-    return Frame((math.ceil(end / step) - bins) * step, step, bins, seconds)
-
-
 def shown(snapshot: Snapshot) -> Sequence[Counted]:
     """Return what the charts are drawn from: the samples of the range shown, or the points of the whole course."""
     return snapshot.course.points if snapshot.course else recent(snapshot, snapshot.window_s)
 
 
-def rates(samples: Sequence[Counted], within: Frame, pick: Callable[[Counted], float]) -> Points:
-    """Return what `pick` counts, a second, in each bin; a sample is spread over the bins it spans."""
-    sums, covered = [0.0] * within.bins, [0.0] * within.bins
-    for sample in samples:
-        amount, begin = pick(sample), sample.at - sample.span_s
-        for i in _bins(sample, within):
-            left = within.start + i * within.step_s
-            shared = min(sample.at, left + within.step_s) - max(begin, left)
-            covered[i] += shared
-            sums[i] += amount * shared / sample.span_s
-    # A sliver of a sample at the edge of a bin says nothing about the whole bin.
-    least = min(0.2, within.step_s / 4)
-    return bridged(tuple(s / c if c > least else None for s, c in zip(sums, covered, strict=True)), within)
-
-
-def quantiles(samples: Sequence[Counted], within: Frame, fractions: Sequence[float]) -> tuple[Points, ...]:
-    """Return the latency in ms at each fraction, for each bin."""
-    parts: list[list[Histogram]] = [[] for _ in range(within.bins)]
-    for sample in samples:
-        if sample.latency.total:
-            for i in _bins(sample, within):
-                parts[i].append(sample.latency)
-    merged = [Histogram.merged(part) if part else None for part in parts]
-    return tuple(
-        bridged(tuple(each.quantile(fraction) if each else None for each in merged), within) for fraction in fractions
-    )
-
-
-def _bins(sample: Counted, within: Frame) -> range:
-    first = max(0, within.bin_of(sample.at - sample.span_s))
-    return range(first, min(within.bins - 1, within.bin_of(sample.at)) + 1) if sample.span_s > 0 else range(0)
-
-
-def bridged(points: Points, within: Frame) -> Points:
-    """Return the points with short gaps between two of them filled by a straight line."""
-    filled = list(points)
-    before: int | None = None
-    for i, value in enumerate(points):
-        if value is None:
-            continue
-        if before is not None and 1 < i - before <= BRIDGED_S / within.step_s + 1:
-            start = points[before] or 0.0
-            for j in range(before + 1, i):
-                filled[j] = start + (value - start) * (j - before) / (i - before)
-        before = i
-    return tuple(filled)
-
-
-def changes(snapshot: Snapshot, within: Frame) -> tuple[int, ...]:
-    """Return the bins in which a setting changed."""
-    course = snapshot.course
-    found = {within.bin_of(course.run_at(each.at) if course else each.at) for each in snapshot.changes}
-    return tuple(sorted(i for i in found if 0 <= i < within.bins))
-
-
 def recent(snapshot: Snapshot, seconds: float) -> tuple[Sample, ...]:
     """Return the samples of the last `seconds`."""
-    since = end_of(snapshot) - seconds
-    return tuple(sample for sample in snapshot.samples if sample.at > since)
+    return snapshot.samples[bisect_right(snapshot.samples, end_of(snapshot) - seconds, key=_ended_at) :]
+
+
+def _ended_at(sample: Sample) -> float:
+    return sample.at
 
 
 def recent_rate(snapshot: Snapshot, pick: Callable[[Sample], float], seconds: float = RECENT_S) -> float | None:
@@ -152,9 +70,9 @@ def settled(sample: Counted) -> int:
 def eta_s(snapshot: Snapshot) -> float | None:
     """Return the seconds until no item is left at the recent rate, or None while that can't be told.
 
-    Time in which the job was paused, had no engine, or tried a new server first, says nothing of its rate.
+    Time in which the job was paused, or tried a new server first, says nothing of its rate; nor does a stalled engine.
     """
-    if snapshot.job.state is not JobState.RUNNING or snapshot.engine is None:
+    if snapshot.job.state is not JobState.RUNNING or stale(snapshot):
         return None
     running = [sample for sample in recent(snapshot, ETA_S) if sample.target]
     span = sum(sample.span_s * (1 - dict(shares(sample.spent)).get(TRIAL, 0.0)) for sample in running)
@@ -175,14 +93,6 @@ def shown_quantiles(snapshot: Snapshot) -> tuple[float | None, float | None, flo
 def _three(samples: Sequence[Counted]) -> tuple[float | None, float | None, float | None]:
     merged = Histogram.merged(sample.latency for sample in samples)
     return merged.quantile(0.5), merged.quantile(0.95), merged.quantile(0.99)
-
-
-def span_shown(snapshot: Snapshot) -> str:
-    """Return how much time the charts show, as in `last 5 min`."""
-    if snapshot.course:
-        return "whole run"
-    seconds = frame(snapshot, 1).seconds
-    return f"last {seconds / 60:g} min" if seconds > 60 else "last 60 s"
 
 
 def errors_in(samples: Sequence[Counted]) -> dict[str, int]:
@@ -224,6 +134,11 @@ def is_live(snapshot: Snapshot) -> bool:
 def in_flight(snapshot: Snapshot) -> int:
     """Return how many batches were in flight when last counted."""
     return snapshot.samples[-1].in_flight if snapshot.samples else 0
+
+
+def flying(snapshot: Snapshot) -> int | None:
+    """Return how many batches are in flight, None where nobody counts them at the moment."""
+    return None if stale(snapshot) or not snapshot.samples else in_flight(snapshot)
 
 
 def stale(snapshot: Snapshot) -> str:

@@ -2,26 +2,30 @@
 
 import os
 import sqlite3
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
 from ..engine.errors import WorkspaceError
-from ..engine.failures import Group, Grouped, grouped, pattern
+from ..engine.failures import Group, Grouped
+from ..engine.job import JobSpec
 from ..engine.snapshot import WINDOW_S, EngineRow, JobRow, Snapshot
 from ..engine.store import commands
+from ..engine.store.latest import Latest
+from ..engine.store.rates import Rates
 from ..engine.store.reader import CHANGES_SHOWN, Reader
 from ..engine.store.results import Failed
+from ..engine.store.story import ItemStory
+from .longreads import LongReads
+from .resultlist import Wanted
+from .saving import Saving
 from .turns import Turn, last_turns
-
-ITEMS_SHOWN: Final = 200
-"""Items of one cause that are looked at one by one; an export has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,19 @@ class Source(Protocol):
         """Return every job."""
         ...
 
+    def rates(self, jobs: Sequence[JobRow], now: float, *, live: bool) -> Mapping[int, Rates]:
+        """Return how fast these jobs went, by id; a long run's comes with a later call.
+
+        Without a `live` engine no job is active, whatever its state says.
+        """
+        ...
+
     def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
         """Return one job for charts of so much time, endless for all, or None when there is none of that name."""
+        ...
+
+    def moment(self, name: str, at: float) -> Snapshot | None:
+        """Return one job as it stood at a moment of the past, or None when there is none of that name."""
         ...
 
     def turns(self, job: str) -> tuple[Turn, ...]:
@@ -70,6 +85,25 @@ class Source(Protocol):
 
     def failed_items(self, job: str, group: Group, given_up: Event) -> tuple[Failed, ...]:
         """Return the first `ITEMS_SHOWN` items of a cause, in the order in which they failed; else as `failures`."""
+        ...
+
+    def results(self, job: str, wanted: Wanted, after_seq: int, given_up: Event) -> Latest:
+        """Return the newest results that are wanted, none up to a number; else as `failures`."""
+        ...
+
+    def export(self, job: str, group: Group, folder: Path, saving: Saving) -> Path:
+        """Write a line an item of a cause to a new file and return which; else as `failures`.
+
+        Raises OutputError where no file can be written.
+        """
+        ...
+
+    def item(self, job: str, key: str) -> ItemStory | None:
+        """Return one item in full, told by its id as JSON text, or None where there is none."""
+        ...
+
+    def spec(self, job: str) -> JobSpec:
+        """Return a job as it ran last."""
         ...
 
     def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:
@@ -89,11 +123,12 @@ class Source(Protocol):
         ...
 
 
-class WorkspaceSource:
+class WorkspaceSource(LongReads):
     """The workspace file; it is opened again when it was replaced, and may come and go."""
 
     def __init__(self, path: Path, *, who: str = "you") -> None:
-        self._path, self._who = path, who
+        super().__init__(path)
+        self._who = who
         self._reader: Reader | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -102,11 +137,21 @@ class WorkspaceSource:
         with self._reading() as reader:
             return Jobs(reader.jobs(), reader.engine())
 
+    def rates(self, jobs: Sequence[JobRow], now: float, *, live: bool) -> Mapping[int, Rates]:
+        """Return how fast these jobs went, as far as that is read by now."""
+        with self._reading() as reader:
+            return reader.rates(jobs, now, live=live)
+
     def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
         """Return one job, or None when there is none of that name. Beside a short chart, numbers need more."""
         with self._reading() as reader:
             found = reader.snapshot(name, max(window_s, WINDOW_S))
         return replace(found, window_s=window_s) if found else None
+
+    def moment(self, name: str, at: float) -> Snapshot | None:
+        """Return one job as it stood at a moment of the past, or None when there is none of that name."""
+        with self._reading() as reader:
+            return reader.moment(name, at)
 
     def turns(self, job: str) -> tuple[Turn, ...]:
         """Return the last turns of a job's settings, from the samples near them."""
@@ -116,17 +161,15 @@ class WorkspaceSource:
                 return ()
             return last_turns(reader.changes(found.id, CHANGES_SHOWN), partial(reader.samples_between, found.id))
 
-    def failures(self, job: str, given_up: Event) -> Grouped:
-        """Return a job's failed items by cause."""
-        with self._reading_apart(given_up) as reader:
-            return grouped(reader.results.failures(reader.known_job(job).id))
+    def item(self, job: str, key: str) -> ItemStory | None:
+        """Return one item in full."""
+        with self._reading() as reader:
+            return reader.item(reader.known_job(job).id, key)
 
-    def failed_items(self, job: str, group: Group, given_up: Event) -> tuple[Failed, ...]:
-        """Return the first items of a cause."""
-        with self._reading_apart(given_up) as reader:
-            return reader.results.failed(
-                reader.known_job(job).id, group.kind, lambda message: pattern(message) == group.pattern, ITEMS_SHOWN
-            )
+    def spec(self, job: str) -> JobSpec:
+        """Return a job as it ran last."""
+        with self._reading() as reader:
+            return reader.spec(job)
 
     def send(self, job: str, verb: str, args: Mapping[str, object]) -> int:
         """Write a command and return its number."""
@@ -155,16 +198,6 @@ class WorkspaceSource:
             yield self._opened()
         except (OSError, sqlite3.Error, msgspec.MsgspecError, ValueError, TypeError) as error:
             self.close()
-            raise WorkspaceError(f"{self._path}: cannot be read ({error})") from error
-
-    @contextmanager
-    def _reading_apart(self, given_up: Event) -> Generator[Reader]:
-        """Have a reader for one long read, beside which the others go on."""
-        try:
-            with Reader(self._path) as reader:
-                reader.results.give_up_when(given_up.is_set)
-                yield reader
-        except (OSError, sqlite3.Error) as error:
             raise WorkspaceError(f"{self._path}: cannot be read ({error})") from error
 
     @contextmanager

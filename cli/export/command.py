@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from ...engine.errors import UsageError
+from ...engine.output.whole import own_files
 from ...engine.store.results import Selection
 from ..opened import opened
-from ..target import own_files, target
+from ..target import target
 from .formats import HEADS, Export, format_of, writer
 from .parquet import column_names
 

@@ -58,7 +58,8 @@ def _width() -> int:
 
 def _write_page(options: Namespace, account: Account) -> int:
 
-    from ..target import own_files, target
+    from ...engine.output.whole import own_files
+    from ..target import target
     from .html import is_report, report_html
 
     page = report_html(account).encode()

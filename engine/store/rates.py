@@ -37,12 +37,15 @@ class RateReader:
         self._db = db
         self._known: dict[int, _Run | _Lately] = {}
 
-    def read_on(self, jobs: Sequence[JobRow], now: float) -> dict[int, Rates]:
-        """Return the rates of these jobs by id; those of a long run are missing until they are read to the end."""
+    def read_on(self, jobs: Sequence[JobRow], now: float, *, live: bool) -> dict[int, Rates]:
+        """Return the rates of these jobs by id; those of a long run are missing until they are read to the end.
+
+        Without a `live` engine no job is active, whatever its state says.
+        """
         left = ROWS
         found: dict[int, Rates] = {}
         for job in sorted(jobs, key=_effort):
-            known = self._of(job)
+            known = self._of(job, _Lately if live and job.state in ACTIVE else _Run)
             if left and known.wants(job, now):
                 rows = self._page(job.id, known.after, left)
                 known.add(rows, whole=len(rows) < left)
@@ -51,9 +54,8 @@ class RateReader:
                 found[job.id] = rates
         return found
 
-    def _of(self, job: JobRow) -> "_Run | _Lately":
+    def _of(self, job: JobRow, kind: "type[_Run | _Lately]") -> "_Run | _Lately":
         """Return what is known of a job, unless it is of another one that had its number, or it started or ended."""
-        kind = _Lately if job.state in ACTIVE else _Run
         known = self._known.get(job.id)
         if not isinstance(known, kind) or known.created_at != job.created_at:
             known = self._known[job.id] = kind(job.created_at)

@@ -79,9 +79,9 @@ class Reader:
         rows = self._db.execute(f"SELECT {_JOB_COLUMNS} FROM jobs ORDER BY coalesce(started_at, created_at) DESC")
         return tuple(map(_job, rows))
 
-    def rates(self, jobs: Sequence[JobRow], now: float) -> dict[int, Rates]:
-        """Return how fast these jobs went, by id, as far as that is read by now."""
-        return self._rates.read_on(jobs, now)
+    def rates(self, jobs: Sequence[JobRow], now: float, *, live: bool) -> dict[int, Rates]:
+        """Return how fast these jobs went, by id, as far as that is read by now; see `RateReader.read_on`."""
+        return self._rates.read_on(jobs, now, live=live)
 
     def job(self, name: str) -> JobRow | None:
         """Return one job's totals."""

@@ -6,13 +6,22 @@ from pathlib import Path
 import pytest
 from batchtop.engine.simulator import Simulator
 
-from .shell import Shell
+from .shell import ENVIRONMENT, Shell
+from .warm import Warm
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Have what commands import imported once."""
+    warm = Warm(ENVIRONMENT)
+    yield warm
+    warm.close()
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
+def shell(tmp_path: Path, warm: Warm) -> Iterator[Shell]:
     """Run commands in a folder of their own; what they leave running is ended."""
-    shell = Shell(tmp_path / "here")
+    shell = Shell(tmp_path / "here", warm)
     yield shell
     shell.end_all()
 

@@ -17,9 +17,18 @@ import psutil
 from batchtop.engine.errors import WorkspaceError
 from batchtop.engine.store.reader import Reader
 
+from .warm import INTERPRETER, Forked, Warm
+
 PROGRAM = (sys.executable, "-P", "-m", "batchtop.cli.main")
 LOOK_S = 0.02
 PATIENCE_S = 30.0
+
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "LANG": "C.UTF-8",
+    # Nothing is asked over TLS here, and to read all the certificates of a system takes longer than most commands.
+    "SSL_CERT_FILE": str(Path(__file__).parents[1] / "engine" / "localhost.pem"),
+}
 
 JOB = """\
 name = "{name}"
@@ -63,7 +72,7 @@ class Ended(NamedTuple):
 class Process:
     """A command that runs; what it says can be read at any time."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], out: Path, err: Path) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes] | Forked, out: Path, err: Path) -> None:
         self.popen = popen
         self._out = out
         self._err = err
@@ -101,38 +110,43 @@ class Process:
 class Shell:
     """Starts commands in one folder, writes their files, and ends what is left of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm: Warm) -> None:
         self.folder = folder
+        self._warm = warm
         self.db = folder / "batchtop.db"
         self.logs = folder.with_name(f"{folder.name}-said")
-        self.environment = {
-            "HOME": str(folder / "home"),
-            "XDG_CONFIG_HOME": str(folder / "home" / "config"),
-            "PATH": os.environ["PATH"],
-            "LANG": "C.UTF-8",
-        }
+        home = folder / "home"
+        self.environment = {**ENVIRONMENT, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
         self._started: list[Process] = []
         self.logs.mkdir()
         (folder / "home").mkdir(parents=True)
 
-    def start(
-        self, *words: str | Path, env: Mapping[str, str] | None = None, program: tuple[str, ...] = PROGRAM
-    ) -> Process:
-        """Start a command and return at once."""
+    def start(self, *words: str | Path, env: Mapping[str, str] | None = None, program: tuple[str, ...] = ()) -> Process:
+        """Start a command and return at once; where the test is about how Python starts, say which `program` to run."""
         number = len(self._started)
         out, err = self.logs / f"{number}.out", self.logs / f"{number}.err"
+        out.touch()
+        err.touch()
+        environment = self.environment | dict(env or {})
+        told = list(map(str, words))
+        if program or any(name.startswith(INTERPRETER) for name in env or ()):
+            popen = self._cold([*(program or PROGRAM), *told], environment, out, err)
+        else:
+            popen = self._warm.start(told, self.folder, environment, out, err)
+        self._started.append(Process(popen, out, err))
+        return self._started[-1]
+
+    def _cold(self, words: list[str], environment: Mapping[str, str], out: Path, err: Path) -> subprocess.Popen[bytes]:
         with out.open("wb") as out_file, err.open("wb") as err_file:
-            popen = subprocess.Popen(
-                [*program, *map(str, words)],
+            return subprocess.Popen(
+                words,
                 cwd=self.folder,
-                env=self.environment | dict(env or {}),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out_file,
                 stderr=err_file,
                 start_new_session=True,
             )
-        self._started.append(Process(popen, out, err))
-        return self._started[-1]
 
     async def run(
         self, *words: str | Path, env: Mapping[str, str] | None = None, within_s: float = PATIENCE_S

@@ -24,6 +24,25 @@ def test_every_command_has_help_and_imports_nothing_for_it(shell: Shell, command
     assert imported.isdisjoint(HEAVY)
 
 
+EACH_FIRST = """
+import importlib, os, sys
+import batchtop.cli.main
+for module in sys.argv[1:]:
+    if not os.fork():
+        importlib.import_module(module)
+        os._exit(0)
+    assert os.wait()[1] == 0, module
+"""
+
+
+def test_every_commands_module_can_be_imported_first(shell: Shell) -> None:
+    """Most tests have commands start where all is imported already, which would hide a ring of imports."""
+    modules = sorted({f"batchtop.cli.{module}" for module, _ in HOMES.values()})
+    words = [*PROGRAM[:2], "-c", EACH_FIRST, *modules]
+    said = subprocess.run(words, capture_output=True, text=True, env=shell.environment, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
 def test_the_exit_codes_are_in_the_help(shell: Shell) -> None:
     said = subprocess.run([*PROGRAM, "--help"], capture_output=True, text=True, env=shell.environment, check=False)
     for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "130 "):

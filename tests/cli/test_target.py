@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
-from batchtop.cli.target import own_files, target
+from batchtop.cli.target import target
 from batchtop.engine.errors import OutputError
+from batchtop.engine.output.whole import own_files
 
 OURS = b"ours: 1\n"
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from batchtop.engine.errors import PresetError
-from batchtop.engine.presets import COMPLETE, load_presets, profile, user_folder
+from batchtop.engine.presets import COMPLETE, load_presets, profile, save_preset, user_folder
+from batchtop.engine.settings import Settings
 
 NO_FOLDER = Path("/nonexistent")
 
@@ -104,3 +105,37 @@ def test_the_users_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert tmp_path in user_folder().parents
     assert load_presets()
+
+
+def test_saved_settings_load_as_they_were(tmp_path):
+    folder = tmp_path / "deep" / "presets"
+    settings = Settings(batch_size=7, delay=1e-05, concurrency=3, rpm=500)
+    file = save_preset("mine-2", settings, 'said "so"\x1b[31m \\ naïve', folder)
+    assert [each.name for each in folder.iterdir()] == ["mine-2.toml"]
+    saved = load_presets(folder)["mine-2"]
+    assert (saved.problem, saved.source, saved.description) == ("", str(file), 'said "so" \\ naïve')
+    assert profile(load_presets(folder), "mine-2") == ("mine-2", {key: getattr(settings, key) for key in COMPLETE})
+
+
+def test_a_saved_preset_replaces_one_of_its_name_and_a_failed_one_leaves_it(tmp_path, monkeypatch):
+    save_preset("mine", Settings(delay=1.0), "first", tmp_path)
+    save_preset("mine", Settings(delay=2.0), "second", tmp_path)
+    assert load_presets(tmp_path)["mine"].profiles["saved"]["delay"] == 2.0
+
+    def no_room(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_room)
+    with pytest.raises(PresetError, match="preset mine can't be saved: No space left on device"):
+        save_preset("mine", Settings(delay=3.0), "third", tmp_path)
+    assert load_presets(tmp_path)["mine"].profiles["saved"]["delay"] == 2.0
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.toml"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a/b", "..", ".hidden", "-x", "a b", "a" * 41, "ä", "balanced", "Balanced", "a\n"]
+)
+def test_a_name_that_can_not_be_is_refused(tmp_path, name):
+    with pytest.raises(PresetError):
+        save_preset(name, Settings(), "", tmp_path)
+    assert not list(tmp_path.iterdir())

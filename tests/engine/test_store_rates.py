@@ -69,18 +69,18 @@ async def test_an_ended_run_is_told_whole_without_its_pauses_and_breaks(writer: 
     await written(writer, job.id, (130.0 + i for i in range(500)), items=0, target=0)
     await written(writer, job.id, (9_000.0 + i for i in range(30)), items=14)
     with Reader(workspace) as reader:
-        found = reader.rates([job], NOW)
+        found = reader.rates([job], NOW, live=True)
         assert found == {job.id: Rates((7.0,) * 30 + (14.0,) * 30, lately=False)}
-        assert reader.rates([job], NOW + 60)[job.id] is found[job.id], "what has ended is read once"
-        assert reader.rates([], NOW) == {}
+        assert reader.rates([job], NOW + 60, live=True)[job.id] is found[job.id], "what has ended is read once"
+        assert reader.rates([], NOW, live=True) == {}
 
         await written(writer, job.id, (9_100.0 + i for i in range(60)), items=21)
-        assert reader.rates([job], NOW)[job.id] is found[job.id]
-        more = reader.rates([replace(job, ended_at=2.0)], NOW)[job.id]
+        assert reader.rates([job], NOW, live=True)[job.id] is found[job.id]
+        more = reader.rates([replace(job, ended_at=2.0)], NOW, live=True)[job.id]
         assert (more.each[0], more.each[-1]) == (7.0, 21.0), "it ran again"
 
         other = replace(job, created_at=job.created_at + 1)
-        assert reader.rates([other], NOW)[job.id] is not more, "a job that took another one's number"
+        assert reader.rates([other], NOW, live=True)[job.id] is not more, "a job that took another one's number"
 
 
 async def test_an_active_job_is_told_by_its_last_minutes(writer: Writer, workspace: Path) -> None:
@@ -88,27 +88,28 @@ async def test_an_active_job_is_told_by_its_last_minutes(writer: Writer, workspa
     await written(writer, job.id, (NOW - 3_000 + i for i in range(2_900)), items=99)
     await written(writer, job.id, (NOW - 100 + i for i in range(100)))
     with Reader(workspace) as reader:
-        told = reader.rates([job], NOW)[job.id]
+        told = reader.rates([job], NOW, live=True)[job.id]
         assert told.lately
         assert len(told.each) == BINS
         assert told.each[-11:] == (*[7.0] * 10, None)
         assert told.each[-13] == 99.0
         await written(writer, job.id, (NOW + i for i in range(1, 10)), items=3)
-        assert reader.rates([job], NOW + 1)[job.id] == told, "not read again at once"
-        later = reader.rates([job], NOW + 9)[job.id]
+        assert reader.rates([job], NOW + 1, live=True)[job.id] == told, "not read again at once"
+        later = reader.rates([job], NOW + 9, live=True)[job.id]
         assert later.each[:-1] == told.each[:-1], "what was drawn stays"
         assert later.each[-1] == 3.0
-        assert reader.rates([job], NOW + 3_600)[job.id].each == (None,) * BINS
+        assert reader.rates([job], NOW + 3_600, live=True)[job.id].each == (None,) * BINS
+        assert not reader.rates([job], NOW + 3_600, live=False)[job.id].lately, "nobody has it in hand"
         ended = replace(job, state=JobState.DRAINED, ended_at=NOW)
-        assert not reader.rates([ended], NOW + 3_601)[job.id].lately
+        assert not reader.rates([ended], NOW + 3_601, live=True)[job.id].lately
 
 
 async def test_a_clock_set_back_is_no_reason_to_stop(writer: Writer, workspace: Path) -> None:
     job = await made(writer, workspace, JobState.RUNNING)
     with Reader(workspace) as reader:
-        reader.rates([job], NOW + 3_600)
+        reader.rates([job], NOW + 3_600, live=True)
         await written(writer, job.id, (NOW - 50 + i for i in range(50)))
-        assert reader.rates([job], NOW)[job.id].each[-2] == 7.0
+        assert reader.rates([job], NOW, live=True)[job.id].each[-2] == 7.0
 
 
 async def test_no_read_is_long_and_nothing_waits_behind_a_run_of_days(
@@ -121,7 +122,7 @@ async def test_no_read_is_long_and_nothing_waits_behind_a_run_of_days(
     await written(writer, short.id, (1_000.0 + i for i in range(10)))
     jobs = [replace(long, active_s=120.0), replace(short, active_s=10.0)]
     with Reader(workspace) as reader:
-        seen = [set(reader.rates(jobs, NOW + i)) for i in range(4)]
+        seen = [set(reader.rates(jobs, NOW + i, live=True)) for i in range(4)]
     assert seen == [{short.id}, {short.id}, {short.id, long.id}, {short.id, long.id}]
 
 

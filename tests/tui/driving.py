@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from batchtop.tui.app import Dashboard
 from batchtop.tui.exit import Exit
+from batchtop.tui.habits import Habits
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.jobs import JobsScreen
 from textual.pilot import Pilot
@@ -69,7 +70,8 @@ async def dashboard(
 ) -> AsyncIterator[Driver]:
     """Open the dashboard and wait until it shows what it was opened for."""
     source = source or FakeSource()
-    settings = {"presets": lambda: PRESETS, "environment": {}, "now": lambda: START, **options}
+    habits = Habits(**{name: options.pop(name) for name in Habits.__slots__ if name in options})  # type: ignore[arg-type]
+    settings = {"presets": lambda: PRESETS, "environment": {}, "now": lambda: START, "habits": habits, **options}
     app = Dashboard(source, job=job, **settings)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         driver = Driver(app, pilot, source)
@@ -82,4 +84,4 @@ def opened(app: Dashboard) -> bool:
     """Return whether the first screen shows what was read, or why it could not be."""
     if isinstance(app.screen, JobScreen):
         return app.screen.snapshot is not None or bool(app.screen.header.trouble)
-    return isinstance(app.screen, JobsScreen) and any(app.screen.title_text.lines)
+    return isinstance(app.screen, JobsScreen) and bool(app.screen.found or app.screen.note)

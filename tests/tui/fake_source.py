@@ -1,17 +1,20 @@
 """A workspace made of plain Python, for driving the dashboard: a job, and an engine that can be told to sulk."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from random import Random
 from threading import Event as Flag
 from types import MappingProxyType
 
 from batchtop.engine.course import Course
-from batchtop.engine.errors import BatchtopError, WorkspaceError
+from batchtop.engine.errors import BatchtopError, UsageError, WorkspaceError
 from batchtop.engine.failures import Group, Grouped, grouped, pattern
 from batchtop.engine.histogram import Histogram
+from batchtop.engine.job import ChatSpec, InputSpec, JobSpec
+from batchtop.engine.output.whole import save_new
 from batchtop.engine.presets import Preset, profile
 from batchtop.engine.settings import Layer, Resolved, Value, resolve
 from batchtop.engine.snapshot import (
@@ -26,8 +29,14 @@ from batchtop.engine.snapshot import (
     Snapshot,
 )
 from batchtop.engine.store.commands import Answered
-from batchtop.engine.store.results import Failed, Failures
-from batchtop.tui.source import ITEMS_SHOWN, Jobs
+from batchtop.engine.store.latest import Latest, Preview
+from batchtop.engine.store.rates import Rates
+from batchtop.engine.store.results import Failed, Failures, failure_line
+from batchtop.engine.store.story import ItemStory
+from batchtop.tui.longreads import ITEMS_SHOWN
+from batchtop.tui.resultlist import RESULTS_SHOWN, Wanted
+from batchtop.tui.saving import Saving, names
+from batchtop.tui.source import Jobs
 from batchtop.tui.turns import Turn, last_turns
 
 START = 1_700_000_000.0
@@ -74,6 +83,12 @@ JOB = JobRow(
     url="http://127.0.0.1:8800/v1",
     input="reviews.jsonl",
     output="out.jsonl",
+)
+
+SPEC = JobSpec(
+    "reviews",
+    InputSpec("reviews.jsonl"),
+    ChatSpec("gpt-4o-mini", "Judge: {text}", base_url="http://127.0.0.1:8800/v1"),
 )
 
 LANE = LaneState(
@@ -180,9 +195,18 @@ class FakeSource:
     """Each failed item with the kind of its failure."""
     failures_read: int = 0
     held: Flag | None = None
-    """Failures are read only once this is set."""
+    """Failures and results are read only once this is set."""
+    previews: tuple[Preview, ...] = ()
+    """Every result, the newest first."""
+    looks: list[tuple[Wanted, int]] = field(default_factory=list)
+    """Which results were asked for, and behind which number."""
+    stories: Mapping[str, ItemStory] = field(default_factory=dict)
+    items_read: list[str] = field(default_factory=list)
     reads: int = 0
     closed: bool = False
+    speeds: Mapping[int, Rates] = field(default_factory=dict)
+    rates_of: list[tuple[int, ...]] = field(default_factory=list)
+    """Of which jobs the rates were asked, each time."""
     course: Course | None = None
     """What is told of the whole run."""
 
@@ -190,6 +214,10 @@ class FakeSource:
         self._check()
         rows = (*((self.current.job,) if self.current else ()), *self.others)
         return Jobs(rows, self.current.engine if self.current else None)
+
+    def rates(self, jobs: Sequence[JobRow], now: float, *, live: bool) -> Mapping[int, Rates]:
+        self.rates_of.append(tuple(job.id for job in jobs))
+        return {job.id: self.speeds[job.id] for job in jobs if job.id in self.speeds}
 
     def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
         self._check()
@@ -208,6 +236,32 @@ class FakeSource:
         alike = (item for kind, item in self.failed if (kind, pattern(item.message)) == (group.kind, group.pattern))
         return tuple(islice(alike, ITEMS_SHOWN))
 
+    def results(self, job: str, wanted: Wanted, after_seq: int, given_up: Flag) -> Latest:
+        self.looks.append((wanted, after_seq))
+        self._wait(given_up)
+        new = [each for each in self.previews if each.seq > after_seq]
+        fit = (each for each in new if wanted.failed in {None, each.status == "failed"})
+        rows = tuple(islice((each for each in fit if wanted.find in each.text + each.key), RESULTS_SHOWN))
+        return Latest(rows, new[0].seq if new else after_seq, len(new), whole=len(rows) < RESULTS_SHOWN)
+
+    def export(self, job: str, group: Group, folder: Path, saving: Saving) -> Path:
+        def lines() -> Iterator[bytes]:
+            for kind, item in self.failed:
+                self._wait(saving.given_up)
+                if (kind, pattern(item.message)) == (group.kind, group.pattern):
+                    saving.written += 1
+                    yield failure_line(item.key, kind, item.message, item.attempts)
+
+        return save_new(names(folder, job, group.kind), lines(), ())
+
+    def item(self, job: str, key: str) -> ItemStory | None:
+        self._check()
+        self.items_read.append(key)
+        return self.stories.get(key)
+
+    def spec(self, job: str) -> JobSpec:
+        return SPEC
+
     def _wait(self, given_up: Flag) -> None:
         while self.held and not self.held.wait(0.01):
             if given_up.is_set():
@@ -220,6 +274,17 @@ class FakeSource:
         assert isinstance(kinds, list)
         self.failed = tuple(each for each in self.failed if each[0] not in kinds)
         self.current = replace(self.current, job=replace(self.current.job, failed=len(self.failed)))
+
+    def moment(self, name: str, at: float) -> Snapshot | None:
+        now = self.snapshot(name)
+        if now is None:
+            return None
+        kept = tuple(each for each in now.samples if each.at <= at) or now.samples[:1]
+        then = kept[-1].at
+        after = [each for each in now.samples if each.at > then]
+        job = replace(now.job, state=JobState.RUNNING, done=now.job.done - sum(each.items for each in after))
+        engine = EngineRow(0, then, then)
+        return replace(now, taken_at=then, moment=then, job=job, samples=kept, engine=engine, course=None)
 
     def turns(self, job: str) -> tuple[Turn, ...]:
         self._check()
@@ -286,6 +351,14 @@ class FakeSource:
         assert self.current
         lanes = tuple(replace(lane, state="open", reason="", reset_at=None) for lane in self.current.lanes)
         self.current = replace(self.current, lanes=lanes)
+
+    def _do_lane(self, args: Mapping[str, object]) -> None:
+        assert self.current
+        on = [lane.name for lane in self.current.lanes if lane.enabled]
+        if not args["enabled"] and on == [args["name"]]:
+            raise UsageError(f"{args['name']} is the only lane that reviews can use; pause the job instead")
+        lanes = (replace(e, enabled=args["enabled"]) if e.name == args["name"] else e for e in self.current.lanes)
+        self.current = replace(self.current, lanes=tuple(lanes))  # type: ignore[arg-type]
 
     def _do_drain(self, args: Mapping[str, object]) -> None:
         self._state(JobState.DRAINING, "drained by you")

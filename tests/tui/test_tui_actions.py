@@ -10,12 +10,19 @@ from batchtop.tui.line import text_of
 from batchtop.tui.screens.failures import FailuresScreen
 from batchtop.tui.screens.help import HelpScreen, help_lines
 from batchtop.tui.screens.history import HistoryScreen
+from batchtop.tui.screens.item import ItemScreen
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.jobs import JobsScreen
+from batchtop.tui.screens.lanes import LanesScreen
+from batchtop.tui.screens.pick import PickScreen
 from batchtop.tui.screens.presets import PresetScreen
 from batchtop.tui.screens.question import QuestionScreen
+from batchtop.tui.screens.results import ResultsScreen
+from batchtop.tui.screens.wizard import WizardScreen
 from batchtop.tui.widgets.valueinput import ValueInput
 from textual.binding import Binding
+
+from .driving import dashboard
 
 PLACES = {
     Dashboard: ("anywhere",),
@@ -23,8 +30,13 @@ PLACES = {
     FailuresScreen: ("failures",),
     JobsScreen: ("jobs",),
     HistoryScreen: ("history",),
+    LanesScreen: ("lanes",),
+    ResultsScreen: ("results",),
+    ItemScreen: ("item",),
     PresetScreen: ("presets",),
     QuestionScreen: ("question",),
+    WizardScreen: ("wizard",),
+    PickScreen: ("pick",),
     HelpScreen: ("help",),
     ValueInput: ("typing",),
 }
@@ -57,7 +69,7 @@ def test_the_help_tells_every_action() -> None:
     assert {action.where for action in ACTIONS} == set(TITLES)
     for action in ACTIONS:
         assert action.help in text, action.id
-    assert "ctrl+t" in "\n".join(map(text_of, help_lines({"job.pause": "ctrl+t"})))
+    assert "ctrl+g" in "\n".join(map(text_of, help_lines({"job.pause": "ctrl+g"})))
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
@@ -69,3 +81,14 @@ def test_no_key_means_two_things_in_one_place() -> None:
 
 def test_keys_a_multiplexer_takes_are_not_used() -> None:
     assert TMUX.isdisjoint(key for action in ACTIONS for key in action.keys.split(","))
+
+
+async def test_a_screen_that_is_gone_draws_no_keys_any_more() -> None:
+    async with dashboard() as tui:
+        screen = tui.app.screen
+        assert isinstance(screen, JobScreen)
+        screen.call_after_refresh(screen.show_keys)
+        tui.app.open("lanes", "reviews")
+        await tui.until(lambda: isinstance(tui.app.screen, LanesScreen))
+        await tui.pilot.pause(0.1)
+        assert tui.app.failure is None

@@ -1,9 +1,11 @@
 import itertools
 
 import pytest
+from batchtop.tui.binned import Frame
 from batchtop.tui.glyphs import charset
 from batchtop.tui.widgets.canvas import GRAINS, Canvas
-from batchtop.tui.widgets.chart import GUTTER, Curve, Plot
+from batchtop.tui.widgets.chart import GUTTER, Plot
+from batchtop.tui.widgets.lines import Curve, Lines
 from batchtop.tui.widgets.scale import axis, nice_step, times
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,5 +102,6 @@ def test_the_charset_is_what_the_terminal_can_draw(
 
 
 def test_equal_plots_are_equal() -> None:
-    assert Plot((Curve((1.0, None), "one"),), 60) == Plot((Curve((1.0, None), "one"),), 60)
+    within = Frame(0, 1, 60, 60)
+    assert Plot(Lines((Curve((1.0, None), "one"),)), within) == Plot(Lines((Curve((1.0, None), "one"),)), within)
     assert len("400/min") < GUTTER

@@ -1,3 +1,5 @@
+import argparse
+import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -5,14 +7,20 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from batchtop.engine.errors import WorkspaceError
+from batchtop.cli.export.command import export
+from batchtop.engine.errors import UsageError, WorkspaceError
 from batchtop.engine.store.migrations import connect
 from batchtop.engine.store.results import FIELDS_BYTES, Failed
+from batchtop.engine.store.tables import create_key_index
 from batchtop.tui.exit import Exit, Left
 from batchtop.tui.line import width
-from batchtop.tui.screens.failures import FailuresScreen, Reading
+from batchtop.tui.longreads import ITEMS_SHOWN
+from batchtop.tui.reading import Reading
+from batchtop.tui.resultlist import RESULTS_SHOWN, Wanted
+from batchtop.tui.saving import Saving
+from batchtop.tui.screens.failures import FailuresScreen
 from batchtop.tui.screens.job import JobScreen
-from batchtop.tui.source import ITEMS_SHOWN, WorkspaceSource
+from batchtop.tui.source import WorkspaceSource
 
 from .driving import dashboard
 from .fake_source import JOB, START, FakeSource, ended, snapshot
@@ -236,6 +244,7 @@ def workspace(tmp_path: Path) -> Path:
                 VALUES (1, ?, x'64', ?, ?, 2, 1, 1)""",
                 (row, "ok" if row == 501 else kind, message),
             )
+        create_key_index(db, 1)
     return path
 
 
@@ -260,4 +269,114 @@ def test_a_read_that_was_given_up_ends(workspace: Path) -> None:
         source.failures("reviews", given_up)
     with pytest.raises(WorkspaceError, match="interrupted"):
         source.failed_items("reviews", replace(found.groups[0], pattern="of none"), given_up)
+    source.close()
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
+
+
+async def test_a_cause_is_exported_to_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "reviews-timeout-1.jsonl"
+    mine.write_text("mine")
+    async with dashboard(failing(), size=(160, 48)) as tui:
+        await tui.press("f")
+        await tui.until_shown("3 causes")
+        await tui.press("down", "e")
+        await tui.until_shown("✓ 4 items in .*reviews-timeout-2.jsonl")
+        assert str(tmp_path) in tui.text()
+    assert mine.read_text() == "mine"
+    lines = (tmp_path / "reviews-timeout-2.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [f"item-{i}" for i in range(4)]
+    assert names_in(tmp_path) == ["reviews-timeout-1.jsonl", "reviews-timeout-2.jsonl"]
+
+
+async def test_an_export_can_be_stopped_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with dashboard(failing()) as tui:
+        await tui.press("f")
+        await tui.until_shown("3 causes")
+        tui.source.held = Event()
+        await tui.press("e")
+        await tui.until_shown("exporting: 0 of 7 items")
+        await tui.press("e", "down", "escape")
+        await tui.until_shown("export stopped, nothing was written")
+        assert isinstance(tui.app.screen, FailuresScreen)
+        assert names_in(tmp_path) == []
+
+
+async def test_where_no_file_can_be_written_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    async with dashboard(failing()) as tui:
+        await tui.press("f")
+        await tui.until_shown("3 causes")
+        await tui.press("e")
+        await tui.until_shown("✕ reviews-bad-item-1.jsonl: cannot be written")
+    monkeypatch.chdir(tmp_path)
+
+
+async def test_a_dashboard_that_only_reads_exports_nothing() -> None:
+    async with dashboard(failing(), read_only=True) as tui:
+        await tui.press("f")
+        await tui.until_shown("3 causes")
+        assert "export" not in tui.text()
+        await tui.press("e", "enter")
+        await tui.until_shown("▸ 3000")
+
+
+async def test_a_job_that_is_removed_meanwhile_has_no_failures() -> None:
+    async with dashboard(failing()) as tui:
+        await tui.press("f")
+        await tui.until_shown("3 causes")
+        await tui.press("enter")
+        await tui.until_shown("▸ 3000")
+        current, tui.source.current = tui.source.current, None
+        await tui.until_shown("there is no job 'reviews'")
+        await tui.until(lambda: "▸" not in tui.text())
+        await tui.press("enter", "y", "e", "r", "R")
+        tui.source.current = current
+        await tui.until_shown("▸ bad item")
+        assert "there is no job" not in tui.text()
+
+
+def test_the_workspace_exports_a_cause_as_the_command_does(workspace: Path, tmp_path: Path) -> None:
+    source = WorkspaceSource(workspace)
+    found = source.failures("reviews", Event())
+    saving = Saving(250)
+    path = source.export("reviews", found.groups[0], tmp_path, saving)
+    assert (path.name, saving.written) == ("reviews-bad-item-1.jsonl", 250)
+    options = argparse.Namespace(
+        db=workspace, job="reviews", output=str(tmp_path / "all.jsonl"),
+        format=None, failed=True, order="completed", with_input=False,
+    )  # fmt: skip
+    export(options)
+    everything = (tmp_path / "all.jsonl").read_bytes().splitlines()
+    assert path.read_bytes().splitlines() == [line for line in everything if b'"kind":"bad_item"' in line]
+    saving.given_up.set()
+    with pytest.raises(WorkspaceError, match="interrupted"):
+        source.export("reviews", found.groups[0], tmp_path, saving)
+    assert {each.name for each in tmp_path.glob("reviews*")} == {"reviews-bad-item-1.jsonl"}
+    source.close()
+
+
+def test_the_workspace_lists_results_and_tells_items(workspace: Path) -> None:
+    source = WorkspaceSource(workspace)
+    found = source.results("reviews", Wanted(), 0, Event())
+    assert [row.key for row in found.rows] == [str(row) for row in range(501, 501 - RESULTS_SHOWN, -1)]
+    assert [row.key for row in source.results("reviews", Wanted("500"), 0, Event()).rows] == ["500"]
+    assert [row.status for row in source.results("reviews", Wanted(failed=False), 0, Event()).rows] == ["done"]
+    story = source.item("reviews", "501")
+    assert story
+    assert story.ended
+    assert story.ended.outcome == "ok"
+    assert source.item("reviews", "502") is None
+    with pytest.raises(UsageError, match="stored by another version"):
+        source.spec("reviews")
+    for ask in (lambda: source.results("none", Wanted(), 0, Event()), lambda: source.item("none", "1")):
+        with pytest.raises(UsageError, match="no job named 'none'"):
+            ask()
     source.close()

@@ -286,7 +286,7 @@ async def test_escape_leads_to_the_list_and_back() -> None:
     async with dashboard() as tui:
         await tui.press("escape")
         assert isinstance(tui.app.screen, JobsScreen)
-        await tui.until_shown("▸ reviews")
+        await tui.until_shown(r"▸ .*reviews")
         await tui.press("enter")
         assert isinstance(tui.app.screen, JobScreen)
         await tui.until_shown("4,068 done")

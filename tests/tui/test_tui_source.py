@@ -20,6 +20,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_workspace_without_jobs(path: Path) -> None:
     source = WorkspaceSource(path)
     assert (source.jobs(), source.snapshot("reviews")) == (Jobs((), None), None)
+    assert source.rates((), 0.0, live=True) == {}
     number = source.send("reviews", "set", {"delay": 1.0})
     assert source.answer(number) is None
     assert source.withdraw(number)

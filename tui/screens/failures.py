@@ -2,26 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from shlex import quote
 from threading import Event
-from typing import Final
 
 from textual.geometry import Size
-from textual.message import Message
 
 from ...engine.errors import BatchtopError
 from ...engine.failures import Group, Grouped
-from ...engine.snapshot import ACTIVE, JobRow
+from ...engine.snapshot import JobRow
 from ...engine.store.results import Failed
 from ...engine.text import clean
 from .. import format as say
 from ..actions import bindings
 from ..board import Board
-from ..line import BLANK, Line, Span, line, spread
-from ..messages import JobsRead
-from ..source import ITEMS_SHOWN
+from ..line import BLANK, Line, line, spread
+from ..longreads import ITEMS_SHOWN
+from ..reading import Reading
 from ..widgets.failuretable import (
     counted,
     group_line,
@@ -33,37 +30,18 @@ from ..widgets.failuretable import (
     item_text,
     item_title,
 )
-from ..widgets.header import state_span
-from .listing import ListScreen
-
-LEAST_REST_S: Final = 2.0
-REST: Final = 10.0
-"""A read is followed by a rest so many times as long: that of a million failures takes seconds."""
+from .exporting import Exporting
+from .item import ItemScreen
+from .onejob import OneJobScreen
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """When the failures were read, in seconds since the epoch, how long that took, and how many there were."""
-
-    at: float
-    took_s: float
-    failed: int
-
-    def is_old(self, failed: int, now: float) -> bool:
-        """Return whether to read anew: there are more or fewer, and there was a rest. A clock set back ends a rest."""
-        return failed != self.failed and not 0 <= now - self.at < max(LEAST_REST_S, REST * self.took_s)
-
-
-class FailuresScreen(ListScreen, inherit_bindings=False):
+class FailuresScreen(OneJobScreen, inherit_bindings=False):
     """The causes of a job's failures, or the items of one of them."""
 
     PLACES = ("failures",)
     BINDINGS = bindings(*PLACES)
     heading = "Failures"
 
-    row: JobRow | None = None
-    alive: bool = False
-    """Whether an engine lives that may have the job in hand."""
     found: Grouped | None = None
     reading: Reading | None = None
     group: Group | None = None
@@ -75,27 +53,24 @@ class FailuresScreen(ListScreen, inherit_bindings=False):
     def __init__(self, job: str, board: Board) -> None:
         super().__init__(job, board)
         self.given_up, self.items_given_up = Event(), Event()
+        self.exporting = Exporting(self)
 
     def on_unmount(self) -> None:
         """End the reads that are under way."""
         self.given_up.set()
         self.items_given_up.set()
+        self.exporting.stop()
 
     # What is read
 
-    def read(self) -> Message:
-        """Return the jobs as they stand; called on the source's thread."""
-        return JobsRead(self.board.source.jobs(), self.board.now())
-
-    def on_jobs_read(self, message: JobsRead) -> None:
-        """Show how the job stands, and read its failures where others came."""
-        self.row = next((row for row in message.jobs.rows if row.name == self.job), None)
-        self.alive = message.jobs.engine is not None
-        if self.row is None:
-            self.no_such_job()
-        elif self.reading is None or self.reading.is_old(self.row.failed, message.at):
+    def job_read(self, row: JobRow, at: float) -> None:
+        """Read the job's failures where others came."""
+        if self.reading is None or self.reading.is_old(row.failed, at):
             self._read_causes()
-        self.draw()
+
+    def job_gone(self) -> None:
+        """Let the failures go."""
+        self.found = self.reading = self.group = self.items = None
 
     def _read_causes(self) -> None:
         if not self.busy:
@@ -143,24 +118,19 @@ class FailuresScreen(ListScreen, inherit_bindings=False):
         """Give the list the causes, or the items of one."""
         self.set_class(self.group is not None, "-full")
         if self.group is not None:
-            rows = [partial(_item_row, item) for item in self.items or ()]
+            rows = [partial(item_line, item) for item in self.items or ()]
             instead = "no item of it is left" if self.items == () else "reading …"
             self.list.show(item_title, rows, self.list.index, instead)
         elif self.found is not None:
-            rows = [partial(_group_row, group, self.found.items) for group in self.found.groups]
+            rows = [partial(group_line, group, self.found.items) for group in self.found.groups]
             self.list.show(group_title, rows, self.list.index, "no item has failed")
         else:
             self.list.show(group_title, (), 0, "" if self.row is None else "reading …")
 
-    def standing(self) -> tuple[Span, ...]:
-        """Return the job's state, or that no engine has it though one should."""
-        if self.row is None:
-            return ()
-        dead = self.row.state in ACTIVE and not self.alive
-        return (("✕ no engine", "error") if dead else state_span(self.row.state),)
-
     def about(self, width: int) -> Line:
-        """Return how many failed, of how many causes, and when that was read."""
+        """Return how far an export is, or how many failed, of how many causes, and when that was read."""
+        if self.exporting.under_way:
+            return self.exporting.told(width)
         if self.group is not None:
             return line((self._items_told(self.group), "dim"))
         if self.found is None or self.reading is None:
@@ -196,11 +166,25 @@ class FailuresScreen(ListScreen, inherit_bindings=False):
     def does(self, action: str) -> bool:
         """Return whether a key does something now."""
         if action == "open":
-            return self.group is None and self._marked_group() is not None
-        return action not in {"retry", "copy"} or self._marked_group() is not None
+            return bool(self.items) if self.group else self._marked_group() is not None
+        if action == "export" and self.exporting.under_way:
+            return False
+        return action not in {"retry", "copy", "export"} or self._marked_group() is not None
 
     def action_open(self) -> None:
-        """Show the items of the marked cause."""
+        """Show the items of the marked cause, or the marked item in full."""
+        if self.group is None:
+            self._open_group()
+        elif self.items:
+            keys = [item.key for item in self.items]
+            self.board.ask(ItemScreen(self.job, keys, self.list.index, self.board), self._returned)
+
+    def _returned(self, index: int | None) -> None:
+        """Mark the item that was looked at last."""
+        self.list.index = self.list.index if index is None else index
+        self.draw()
+
+    def _open_group(self) -> None:
         self.items_given_up.set()
         self.group, self.items, self.items_given_up = self._marked_group(), None, Event()
         if self.group is not None:
@@ -209,12 +193,14 @@ class FailuresScreen(ListScreen, inherit_bindings=False):
         self.draw()
 
     def open_marked(self) -> None:
-        """Show the items of a cause that was clicked."""
-        if self.group is None:
-            self.action_open()
+        """Open what was clicked, and was marked already."""
+        self.action_open()
 
     def action_back(self) -> None:
-        """Go up: to the causes, or to the job."""
+        """Stop the export, or go up: to the causes, or to the job."""
+        if self.exporting.under_way:
+            self.exporting.stop()
+            return
         if self.group is None:
             super().action_back()
             return
@@ -229,20 +215,25 @@ class FailuresScreen(ListScreen, inherit_bindings=False):
             self._read_causes()
             self.draw()
         else:
-            self.action_open()
+            self._open_group()
 
     def action_retry(self) -> None:
         """Have the engine try again what failed in the marked way, or say how to do it without one."""
         group = self._marked_group()
         if group is None or self.row is None:
             return
-        if self.row.state in ACTIVE and self.alive:
+        if self.live:
             self.say(f"asking for {say.words(group.kind)} once more …", "warn")
             self.board.tell(self.job, "retry", {"failed": [group.kind]})
         else:
             command = f"batchtop retry {quote(clean(self.job))} --kind {group.kind}"
             self.note = line("no engine runs it: ", (command, "key"))
             self.draw_around()
+
+    def action_export(self) -> None:
+        """Write the items of the marked cause to a new file in this folder."""
+        if group := self._marked_group():
+            self.exporting.start(group)
 
     def action_copy(self) -> None:
         """Copy the marked cause or item through the terminal."""
@@ -252,11 +243,3 @@ class FailuresScreen(ListScreen, inherit_bindings=False):
         elif group is not None:
             self.board.copy(group_text(group))
         self.say("copied the item" if item else "copied the cause", "ok")
-
-
-def _group_row(group: Group, failed: int, cells: int, marked: bool) -> Line:  # noqa: FBT001 - called by place
-    return group_line(group, failed, cells, marked=marked)
-
-
-def _item_row(item: Failed, cells: int, marked: bool) -> Line:  # noqa: FBT001 - called by place
-    return item_line(item, cells, marked=marked)

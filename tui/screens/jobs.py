@@ -1,133 +1,209 @@
-"""All jobs of the workspace; Enter opens one."""
+"""All jobs of the workspace, as in htop: sorted and filtered as one likes; Enter opens one."""
 
-from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
-from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.message import Message
 
-from ...engine.snapshot import ACTIVE, JobRow, JobState
+from ...engine.snapshot import JobState
 from ...engine.text import clean
-from .. import format as say
 from ..actions import bindings
 from ..board import Board
-from ..line import BLANK, Line, line
-from ..messages import Delivered, JobPicked, JobsRead, ReadFailed
-from ..series import ETA_S, RECENT_S
-from ..source import Jobs
-from ..widgets.jobtable import JobTable, Pace
-from ..widgets.painted import Painted
-from .polling import PollingScreen
+from ..exit import Exit, Left
+from ..joblist import Entry, Order, matching, totals, trouble_of
+from ..line import BLANK, Line, Span, join, line, spread
+from ..messages import JobsRead, ReadFailed
+from ..pace import Speeds
+from ..widgets.jobtable import (
+    arranged,
+    empty_lines,
+    engine_span,
+    job_lines,
+    job_text,
+    next_order,
+    order_text,
+    rows_of,
+    title_line,
+    totals_texts,
+)
+from .filtering import FilteredScreen
 
-_WIDTHS: Final = [(0, "-tiny"), (60, "-narrow")]
-
-
-class Speeds:
-    """How fast each job went lately, told from how far it was at each reading."""
-
-    def __init__(self) -> None:
-        self._readings: deque[tuple[float, dict[int, int]]] = deque()
-
-    def read(self, at: float, jobs: tuple[JobRow, ...]) -> dict[int, Pace]:
-        """Take a reading, and return each active job's pace by its id; one seen for less than a second has none."""
-        self._readings.append((at, {job.id: job.done + job.failed for job in jobs if job.state in ACTIVE}))
-        while len(self._readings) > 1 and self._readings[0][0] < at - ETA_S:
-            self._readings.popleft()
-        speeds, means = self._speeds(RECENT_S), self._speeds(ETA_S)
-        running = {job.id: job.left for job in jobs if job.state is JobState.RUNNING}
-        return {id_: Pace(speed, _eta_s(running.get(id_), means[id_])) for id_, speed in speeds.items()}
-
-    def _speeds(self, seconds: float) -> dict[int, float]:
-        """Return items a second over the last `seconds`, by job id."""
-        at, now = self._readings[-1]
-        since, before = next(reading for reading in self._readings if reading[0] >= at - seconds)
-        passed = at - since
-        return {id_: (n - before[id_]) / passed for id_, n in now.items() if id_ in before} if passed >= 1 else {}
+_OF_MARKED: Final = ("open", "cursor", "page", "copy")
+_OF_ANY: Final = ("sort", "reverse", "filter")
 
 
-class JobsScreen(PollingScreen, inherit_bindings=False):
+class JobsScreen(FilteredScreen, inherit_bindings=False):
     """The list of jobs."""
 
-    CSS_PATH = "jobs.tcss"
     PLACES = ("jobs",)
     BINDINGS = bindings(*PLACES)
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    heading = "Jobs"
+
+    found: JobsRead | None = None
+    entries: Sequence[Entry] = ()
+    """Every job."""
+    shown: Sequence[Entry] = ()
+    """Those that the filter lets through, in order."""
+    order: Order = Order()
+    failed: bool = False
+    """Whether the last read failed."""
+    sight: frozenset[int] = frozenset()
+    """The ids of the jobs in sight: only of these more is read than their totals."""
 
     def __init__(self, marked: str, board: Board) -> None:
-        super().__init__(board)
-        charset = board.charset
+        super().__init__(marked, board)
         self.speeds = Speeds()
-        self.note: Line = BLANK
-        self.title_text = Painted(charset=charset, id="title")
-        self.table = JobTable(charset=charset)
-        self.table.wanted = marked
 
-    def compose(self) -> ComposeResult:
-        """Yield the title, the table and the keys."""
-        yield self.title_text
-        yield self.table
-        yield self.keys
-        yield self.too_small
+    # What is read
 
     def read(self) -> Message:
         """Return the jobs as they stand; called on the source's thread."""
-        return JobsRead(self.board.source.jobs(), self.board.now())
+        source, now, sight = self.board.source, self.board.now(), self.sight
+        jobs = source.jobs()
+        rates = source.rates([job for job in jobs.rows if job.id in sight], now, live=jobs.engine is not None)
+        return JobsRead(jobs, now, rates)
 
     def on_jobs_read(self, message: JobsRead) -> None:
         """Show what was read."""
-        jobs = message.jobs
-        self.table.show(jobs, self.speeds.read(message.at, jobs.rows), message.at)
-        self._title(line((_counted(jobs), "dim")), self.note)
-        self.show_keys()
+        jobs, now = message.jobs, message.at
+        paces = self.speeds.read(now, jobs.rows)
+        self.found, self.entries = message, [
+            Entry(job, now, paces.get(job.id), message.rates.get(job.id), trouble_of(job, jobs.engine, now))
+            for job in jobs.rows
+        ]  # fmt: skip
+        if self.failed:
+            self.failed, self.note = False, BLANK
+        self.draw()
 
-    def on_delivered(self, message: Delivered) -> None:
-        """Say what became of a command to a job that was left meanwhile."""
-        self.note = line((message.text, message.tone))
-        self.poll.ask_anew()
+    def on_read_failed(self, message: ReadFailed) -> None:  # noqa: ARG002 - the list says it
+        """Note that what is said of it is over with the next read."""
+        self.failed = True
 
-    def on_key(self) -> None:
-        """Take away what was said last."""
-        self.note = BLANK
+    # What is shown
 
-    def on_read_failed(self, message: ReadFailed) -> None:
-        """Say so; the next tick tries again."""
-        self._title((), line((f"✕ {clean(message.reason)}", "error")))
+    def marked(self) -> Entry | None:
+        """Return the marked job, if there is any."""
+        return self.shown[min(self.list.index, len(self.shown) - 1)] if self.shown else None
 
-    def _title(self, about: Line, below: Line = BLANK) -> None:
-        self.title_text.paint([(*line(("batchtop", "strong")), *about), below])
+    def show_rows(self) -> None:
+        """Give the list its jobs; the marked one stays marked, wherever it stands now."""
+        if marked := self.marked():
+            self.job = marked.job.name
+        self.shown = arranged(matching(self.entries, self.filter), self.order)
+        index = next((i for i, each in enumerate(self.shown) if each.job.name == self.job), self.list.index)
+        rows = rows_of(self.shown, self.board.charset)
+        self.list.show(partial(title_line, self.order), rows, index, self._instead())
+
+    def _instead(self) -> str | Sequence[Line]:
+        """Return what to say where there are no rows."""
+        if self.entries:
+            return "no job's name, state or model has that in it"
+        return empty_lines(new=self.check_action("new", ()) is True) if self.found else ""
+
+    def draw_around(self) -> None:
+        """Draw what depends on the mark, and have more read of what has come in sight."""
+        before, first = self.sight, self.list.first
+        self.sight = frozenset(each.job.id for each in self.shown[first : first + self.list.room])
+        if self.sight - before:
+            self.poll.ask_anew()
+        super().draw_around()
+
+    def called(self) -> Line:
+        """Return the program's name, as this is its first screen."""
+        return line(("batchtop", "strong"), (f"  {self.heading}", "dim"))
+
+    def standing(self) -> tuple[Span, ...]:
+        """Return which engine has the workspace, and whether it is well."""
+        if self.found is None or not self.entries:
+            return ()
+        active = any(each.active for each in self.entries)
+        return (engine_span(self.found.jobs.engine, self.found.at, wanted=active),)
+
+    def about(self, width: int) -> Line:
+        """Return what the jobs shown come to, which they are, and their order."""
+        if not self.entries:
+            return BLANK
+        jobs, *others = totals_texts(totals(self.shown), len(self.entries))
+        chosen = line((f"/{clean(self.filter)}", "key")) if self.filter and not self.field.typing else BLANK
+        left = join(
+            [line((jobs, "strong" if self.filter else "dim")), chosen, *(line((each, "dim")) for each in others)]
+        )
+        return spread(left, line((order_text(self.order), "dim")), width)
+
+    def detail_lines(self, room: Size) -> Sequence[Line]:
+        """Return the marked job in full."""
+        marked = self.marked()
+        return job_lines(marked, room) if marked else []
+
+    # Keys
 
     def does(self, action: str) -> bool:
-        """Return whether a key does something now: without jobs there is none to open."""
-        return action not in {"open", "cursor"} or bool(self.table.jobs)
+        """Return whether a key does something now; a field that is typed into needs its keys for itself."""
+        marked = self.marked()
+        possible = {
+            "pause": marked is not None and marked.live,
+            "new": self.board.workbench is not None,
+            **dict.fromkeys(_OF_MARKED, marked is not None),
+            **dict.fromkeys(_OF_ANY, bool(self.entries)),
+        }
+        return possible.get(action, True) and super().does(action)
 
-    def action_cursor(self, step: int) -> None:
-        """Mark the job above or below."""
-        self.table.move(step)
+    def labels(self) -> Mapping[str, str]:
+        """Return what space and Esc do now."""
+        return {"jobs.pause": self._pause_verb(), "jobs.leave": "show all" if self.filter else "leave"}
 
-    def action_page(self, step: int) -> None:
-        """Mark the job a page further."""
-        self.table.move(step * max(1, self.table.size.height - 1))
+    def _pause_verb(self) -> str:
+        marked = self.marked()
+        return "resume" if marked and marked.job.state is JobState.PAUSED else "pause"
+
+    def action_new(self) -> None:
+        """Make a job, step by step."""
+        self.board.open("wizard")
 
     def action_open(self) -> None:
         """Open the marked job."""
-        job = self.table.marked_job()
-        if job is not None:
-            self.board.open("job", job.name)
+        if marked := self.marked():
+            self.board.open("job", marked.job.name)
 
-    def on_job_picked(self, message: JobPicked) -> None:
-        """Mark a clicked job, and open it when it was marked already."""
-        if message.row == self.table.index:
-            self.action_open()
+    def open_marked(self) -> None:
+        """Open a job that was clicked, and was marked already."""
+        self.action_open()
+
+    def action_pause(self) -> None:
+        """Pause the marked job, or resume it when it is paused."""
+        if marked := self.marked():
+            verb = self._pause_verb()
+            self.say(f"{clean(marked.job.name)}: {verb} …", "warn")
+            self.board.tell(marked.job.name, verb, {})
+
+    def action_copy(self) -> None:
+        """Copy the marked job's line through the terminal."""
+        if marked := self.marked():
+            self.board.copy(job_text(marked))
+            self.say("copied the job's line", "ok")
+
+    def action_sort(self) -> None:
+        """Order the list by the next column."""
+        self.order = next_order(self.order, self.list.size.width)
+        self.draw()
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self.order = Order(self.order.column, not self.order.falling)
+        self.draw()
+
+    def typed(self, text: str) -> None:  # noqa: ARG002 - the base keeps it
+        """Show the jobs that have this in them; the mark goes to the first where its job is not among them."""
+        if marked := self.marked():
+            self.job = marked.job.name
+        self.shown, self.list.index = (), 0
+        self.draw()
+
+    def action_leave(self) -> None:
+        """Show every job again where some are hidden, else leave the dashboard."""
+        if self.filter:
+            self.show_all()
         else:
-            self.table.move(message.row - self.table.index)
-
-
-def _eta_s(left: int | None, speed: float) -> float | None:
-    return left / speed if left is not None and speed else None
-
-
-def _counted(jobs: Jobs) -> str:
-    """Return how many jobs there are, and how many of them an engine has, or should have, in hand."""
-    active = sum(job.state in ACTIVE for job in jobs.rows)
-    stand = f"{active} active" if jobs.engine or not active else f"{active} without an engine"
-    return f"  {say.plural(len(jobs.rows), 'job')}, {stand}" if jobs.rows else ""
+            self.board.leave(Exit(Left.RUNNING))

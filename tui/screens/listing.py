@@ -96,14 +96,17 @@ class ListScreen(PollingScreen, inherit_bindings=False):
     def draw_around(self) -> None:
         """Draw what depends on the mark: the row in full, and the keys."""
         width = self.title_text.size.width
-        name = line((clean(self.job), "strong"), (f"  {self.heading}", "dim"))
-        self.title_text.paint([spread(name, self.standing(), width), self.about(width), self.note])
+        self.title_text.paint([spread(self.called(), self.standing(), width), self.about(width), self.note])
         self.detail.paint(self.detail_lines(self.detail.size))
         self.show_keys()
 
     def show_rows(self) -> None:
         """Give the list its rows."""
         raise NotImplementedError
+
+    def called(self) -> Line:
+        """Return what the list is of, for the beginning of the first line."""
+        return line((clean(self.job), "strong"), (f"  {self.heading}", "dim"))
 
     def standing(self) -> tuple[Span, ...]:
         """Return how the job stands, for the end of the first line."""

@@ -1,10 +1,10 @@
-"""Asks the source for something twice a second: one question at a time, asked on the source's own thread.
+"""Asks the source for something again and again: one question at a time, asked on the source's own thread.
 
 A screen with another one over it asks nothing: textual repaints everything for each message to a covered screen.
 """
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual.message import Message
 from textual.screen import Screen
@@ -19,20 +19,20 @@ from ..messages import ReadFailed
 from ..widgets.keybar import KeyBar
 from ..widgets.toosmall import TooSmall
 
-TICK_S: Final = 0.5
-
 
 class Poll:
     """Reads, and posts what was read, or why it could not be, to its screen."""
 
-    def __init__(self, screen: Screen[None], thread: SourceThread, read: Callable[[], Message]) -> None:
-        self._screen, self._thread, self._read = screen, thread, read
+    def __init__(
+        self, screen: Screen[None], thread: SourceThread, read: Callable[[], Message], refresh_s: float
+    ) -> None:
+        self._screen, self._thread, self._read, self._refresh_s = screen, thread, read, refresh_s
         self._busy = self._wanted = False
         self._timer: Timer | None = None
 
     def start(self) -> None:
-        """Read at once, and then twice a second."""
-        self._timer = self._screen.set_interval(TICK_S, self.ask)
+        """Read at once, and then every `refresh_s`."""
+        self._timer = self._screen.set_interval(self._refresh_s, self.ask)
         self.ask()
 
     def pause(self) -> None:
@@ -41,7 +41,7 @@ class Poll:
             self._timer.pause()
 
     def resume(self) -> None:
-        """Read at once, and go on twice a second."""
+        """Read at once, and go on."""
         if self._timer is not None:
             self._timer.resume()
             self.ask_anew()
@@ -79,11 +79,11 @@ class PollingScreen(Screen[None], inherit_bindings=False):
         super().__init__(classes=f"-{board.charset}")
         self.board = board
         self._writing = frozenset(action.method.partition("(")[0] for action in of(*self.PLACES) if action.writes)
-        self.poll = Poll(self, board.thread, self.read)
+        self.poll = Poll(self, board.thread, self.read, board.refresh_s)
         self.keys, self.too_small = KeyBar(charset=board.charset), TooSmall(charset=board.charset)
 
     def on_mount(self) -> None:
-        """Read at once, and then twice a second."""
+        """Read at once, and then every `refresh_s`."""
         self.poll.start()
 
     def on_screen_suspend(self) -> None:

@@ -1,5 +1,6 @@
-"""Chooses a preset: the names at left, and at right what loading it would change."""
+"""Chooses a preset: the names at left, and at right what loading it would change; and saves one."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Final
@@ -9,14 +10,19 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 
-from ...engine.presets import Preset
+from ...engine.errors import BatchtopError
+from ...engine.presets import Preset, save_preset
 from ...engine.settings import Settings, Value
+from ...engine.snapshot import Snapshot
 from ...engine.text import clean
+from .. import format as say
 from ..actions import bindings
+from ..board import Board
 from ..glyphs import Charset
 from ..line import BLANK, Line, fit, line
 from ..tuning import ORDER
-from ..widgets.dials import name_of, value_of
+from ..widgets.controls import Controls
+from ..widgets.dials import name_of, preset_of, value_of
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
 
@@ -122,3 +128,42 @@ class PresetScreen(ModalScreen[str], inherit_bindings=False):
         row = self._first() + event.screen_y - self.list.region.y
         if event.widget is self.list and row < len(self.names):
             self.action_cursor(row - self.index)
+
+
+async def pick_preset(board: Board, controls: Controls, snapshot: Snapshot) -> None:
+    """Open the picker, and load what is chosen."""
+    presets = await _presets(board, controls)
+    if presets is None:
+        return
+
+    def load(label: str | None) -> None:
+        if label is not None:
+            controls.load(label, values_of(presets, label))
+
+    board.ask(PresetScreen(presets, controls.settings, preset_of(snapshot), board.charset), load)
+
+
+async def ask_name(board: Board, controls: Controls, snapshot: Snapshot) -> None:
+    """Ask for the name of a preset, and save the settings in force by then."""
+    presets = await _presets(board, controls)
+    if presets is None:
+        return
+    about = f"saved from {snapshot.job.name}, {say.moment(board.now())}"
+
+    async def save(name: str) -> None:
+        try:
+            file = await asyncio.to_thread(save_preset, name, controls.settings, about)
+        except BatchtopError as error:
+            controls.say(str(error), "error")
+        else:
+            controls.say(f"saved as preset {name} in {file.parent}", "ok")
+
+    controls.ask_name(presets, lambda text: controls.run_worker(save(text.strip())))
+
+
+async def _presets(board: Board, controls: Controls) -> Mapping[str, Preset] | None:
+    try:
+        return await asyncio.to_thread(board.presets)
+    except BatchtopError as error:
+        controls.say(str(error), "error")
+        return None

@@ -4,7 +4,7 @@ from typing import Final
 
 from ...engine.snapshot import Snapshot
 from .. import format as say
-from ..series import in_flight
+from ..series import flying
 from .question import Choice, Question
 
 LEAVE: Final = Choice("l", "leave running", "come back with `batchtop attach`")
@@ -30,7 +30,7 @@ def quitting(snapshot: Snapshot) -> Question:
 
 
 def _about(snapshot: Snapshot) -> tuple[str, str]:
-    flying = in_flight(snapshot)
-    batches = "1 batch" if flying == 1 else f"{say.count(flying)} batches"
+    now = flying(snapshot)
+    batches = "1 batch" if now == 1 else f"{say.count(now)} batches" if now is not None else "an unknown number"
     state = f"{say.plural(snapshot.job.left, 'item')} left, {batches} in flight."
     return state, "Whatever you choose, the job can be continued later."

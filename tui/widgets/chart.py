@@ -1,41 +1,36 @@
-"""A line chart over time: zero at the bottom, round values at the side, marks where a setting changed."""
+"""A chart over time: a picture, values at its side, times below, and marks where something happened."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from ..binned import Frame
 from ..line import Line, Span, Tone
-from ..series import Points
-from .canvas import GRAINS, NO_INK, Canvas, Cell
+from .canvas import GRAINS
 from .painted import Painted
-from .scale import axis, highest, times
+from .picture import Body, Picture
+from .scale import times
 
 GUTTER: Final = 9
 """Cells at the left for the values, always as many, so that the chart never moves sideways."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """One line of a chart. `off` columns of every `on + off` are left out, which tells lines apart without colour."""
-
-    points: Points
-    tone: Tone
-    on: int = 1
-    off: int = 0
+CHANGED: Final = "▲"
+"""Stands below a moment in which a setting changed."""
+REFUSED: Final = "✕"
+"""Stands in the lowest row where a server refused requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """All that a chart shows; one point of a curve a dot column, the last curve on top."""
+    """All that a chart shows; marks are bins of its frame."""
 
-    curves: tuple[Curve, ...]
-    seconds: float
-    marks: tuple[int, ...] = ()
-    """Columns in which a setting changed."""
+    body: Body
+    within: Frame
+    changed: tuple[int, ...] = ()
+    refused: tuple[int, ...] = ()
     end: str = "now"
-    least: float = 1.0
-    """The scale reaches this value at least, so that noise near zero stays small."""
+    cursor: int | None = None
+    """The bin of the moment that is looked at."""
 
 
 class Chart(Painted):
@@ -48,9 +43,14 @@ class Chart(Painted):
     """How a value at the side is written."""
 
     @property
-    def columns(self) -> int:
-        """How many dot columns there are to fill."""
-        return max(0, self.size.width - GUTTER) * GRAINS[self.charset].columns
+    def cells(self) -> int:
+        """How many columns of cells there are to fill."""
+        return max(0, self.size.width - GUTTER)
+
+    @property
+    def dots(self) -> int:
+        """How many columns of dots there are to fill."""
+        return self.cells * GRAINS[self.charset].columns
 
     def plot(self, plot: Plot) -> None:
         """Show this plot from now on."""
@@ -59,45 +59,55 @@ class Chart(Painted):
 
     def drawn(self) -> tuple[Line, ...]:
         """Return the whole chart as lines."""
-        width, height = self.size.width - GUTTER, self.size.height - 1
+        width, height = self.cells, self.size.height - 1
         if self.plotted is None or width < 4 or height < 1:
             return ()
-        scale = axis(max(highest([curve.points for curve in self.plotted.curves]), self.plotted.least), height)
-        canvas = Canvas(width, height, GRAINS[self.charset])
-        for ink, curve in enumerate(self.plotted.curves):
-            canvas.stroke(curve.points, scale.top(height), ink, on=curve.on, off=curve.off)
-        names = {height - 1 - i * scale.gap: self.value_name(value) for i, value in enumerate(scale.values())}
-        marks = {column // canvas.grain.columns for column in self.plotted.marks}
-        tones: list[Tone] = [curve.tone for curve in self.plotted.curves]
-        rows = [_row(canvas.row(row), tones, names.get(row), marks) for row in range(height)]
-        return (*rows, _time_axis(self.plotted, width, marks))
+        picture = self.plotted.body.drawn(width, height, self.charset, self.value_name)
+        changed = _cells(self.plotted.changed, self.plotted.within, width)
+        _mark(picture, changed, _cells(self.plotted.refused, self.plotted.within, width))
+        if self.plotted.cursor is not None:
+            _point(picture, min(self.plotted.cursor * width // self.plotted.within.bins, width - 1))
+        rows = [_row(row, picture.names.get(y)) for y, row in enumerate(picture.rows)]
+        return (*rows, _time_axis(self.plotted, width, changed))
 
 
-def _row(cells: list[Cell], tones: list[Tone], name: str | None, marks: set[int]) -> Line:
-    """Return one line: the value at its side, the curves, and dots where a setting changed."""
-    marked = [("┊", NO_INK) if glyph == " " and x in marks else (glyph, ink) for x, (glyph, ink) in enumerate(cells)]
+def _cells(bins: tuple[int, ...], within: Frame, width: int) -> set[int]:
+    """Return the columns of cells in which bins lie."""
+    return {each * width // within.bins for each in bins}
+
+
+def _mark(picture: Picture, changed: set[int], refused: set[int]) -> None:
+    """Draw dots up the picture where a setting changed, and crosses at its bottom where requests were refused."""
+    for row in picture.rows:
+        for x in changed:
+            if row[x][0] == " ":
+                row[x] = ("┊", "dim")
+    for x in refused:
+        picture.rows[-1][x] = (REFUSED, "warn")
+
+
+def _point(picture: Picture, x: int) -> None:
+    """Draw a line up the picture where the cursor stands."""
+    for row in picture.rows:
+        row[x] = ("│", "key") if row[x][0] in " ┊" else (row[x][0], "chosen")
+
+
+def _row(cells: list[Span], name: str | None) -> Line:
+    """Return one line: the value at its side, and the picture's cells as spans, one for each run of the same tone."""
     side = f"{name:>{GUTTER - 2}} ┤" if name is not None else " " * (GUTTER - 1) + "│"
-    return ((side, "dim"), *_spans(marked, tones))
+    runs: list[Span] = [("".join(glyph for glyph, _ in run), tone) for tone, run in groupby(cells, key=_tone)]
+    return ((side, "dim"), *runs)
 
 
-def _time_axis(plot: Plot, width: int, marks: set[int]) -> Line:
-    """Return the line below: times, and a triangle under each mark where no time stands."""
+def _tone(cell: Span) -> Tone:
+    return cell[1]
+
+
+def _time_axis(plot: Plot, width: int, changed: set[int]) -> Line:
+    """Return the line below: times, and a triangle under each change of settings where no time stands."""
     cells = [" "] * width
-    for x in marks:
-        cells[x] = "▲"
-    for start, text in times(plot.seconds, width, plot.end):
+    for x in changed:
+        cells[x] = CHANGED
+    for start, text in times(plot.within.seconds, width, plot.end):
         cells[start : start + len(text)] = text
     return ((" " * GUTTER + "".join(cells)[:width], "dim"),)
-
-
-def _spans(cells: list[Cell], tones: list[Tone]) -> Line:
-    """Return cells as spans, one for each run of the same ink."""
-    spans: list[Span] = []
-    for ink, run in groupby(cells, key=_ink):
-        tone: Tone = "dim" if ink == NO_INK else tones[ink]
-        spans.append(("".join(glyph for glyph, _ in run), tone))
-    return tuple(spans)
-
-
-def _ink(cell: Cell) -> int:
-    return cell[1]

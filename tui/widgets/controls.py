@@ -1,17 +1,17 @@
 """The dials, the line under them, and the field for a typed value: what is asked, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final, Literal
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input
 
-from ...engine.errors import SettingError
-from ...engine.settings import DIALS, Settings, Value, allowed, parse
+from ...engine.presets import Preset
+from ...engine.settings import Settings, Value, parse
 from ...engine.snapshot import Change, Snapshot
 from ...engine.text import clean
 from .. import tuning
@@ -21,7 +21,9 @@ from ..messages import Asked, DialPicked
 from ..series import is_live
 from ..tuning import Tuning
 from ..turns import undo_of
+from ..typed import dial_meaning, name_meaning
 from .dials import Dials, hint, name_of, preset_of
+from .field import Field, Wanted
 from .painted import Painted
 from .turntable import change_text
 from .valueinput import ValueInput
@@ -33,37 +35,39 @@ _SAID: Final = frozenset({"preset", "retest"})
 class Controls(Vertical):
     """Keeps the wishes under way; posts `Asked` for each, and is told of the answer by `answered`."""
 
-    DEFAULT_CSS = """
-    Controls {
-        #field { height: 1; display: none; }
-        #label { width: 13; }
-        ValueInput { width: 12; margin-right: 1; }
-    }
-    """
+    of_dial: bool = False
+    """Whether it is a dial's value that is typed."""
 
-    def __init__(self, charset: Charset, now: tuning.Now, *, id: str) -> None:  # noqa: A002 - textual's name
+    def __init__(self, charset: Charset, now: tuning.Now, *, id: str, fixed: bool = False) -> None:  # noqa: A002 - textual's name
         super().__init__(id=id, classes="panel")
-        self.now = now
+        self.now, self.fixed = now, fixed
+        self.past = False
         self.tuning = Tuning()
         self.snapshot: Snapshot | None = None
-        self.dials, self.hint = Dials(charset=charset), Painted(charset=charset)
-        self.label, self.typed, self.rule = Painted(charset=charset, id="label"), ValueInput(), Painted(charset=charset)
-        self.field = Horizontal(id="field")
+        self.dials, self.hint, self.field = Dials(charset=charset), Painted(charset=charset), Field(charset)
+        self.dials.fixed = fixed
         self._presets: dict[str, Mapping[str, Value]] = {}
 
     def compose(self) -> ComposeResult:
         """Yield the list, and the line or field below."""
         yield self.dials
         yield self.hint
-        with self.field:
-            yield self.label
-            yield self.typed
-            yield self.rule
+        yield self.field
 
     @property
     def typing(self) -> bool:
         """Whether a value is being typed."""
         return bool(self.field.display)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether what is shown can't be changed: it is past, or the dashboard only reads."""
+        return self.fixed or self.past
+
+    @property
+    def changeable(self) -> bool:
+        """Whether a dial can be changed here and now."""
+        return not self.is_fixed and self.snapshot is not None and is_live(self.snapshot)
 
     @property
     def settings(self) -> Settings:
@@ -72,10 +76,12 @@ class Controls(Vertical):
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot; a wish it shows is a wish no more."""
-        self.snapshot = snapshot
-        self._tune(self.tuning.seen(snapshot.dials.settings, snapshot.taken_at))
-        if self.typing and not is_live(snapshot):
-            self._type(on=False)
+        self.snapshot, self.past = snapshot, snapshot.moment is not None
+        self.dials.fixed = self.is_fixed
+        seen = self.tuning if self.past else self.tuning.seen(snapshot.dials.settings, snapshot.taken_at)
+        self._tune(seen)
+        if self.typing and self.of_dial and not is_live(snapshot):
+            self.leave()
 
     def _tune(self, changed: Tuning) -> None:
         self.tuning = changed
@@ -83,10 +89,10 @@ class Controls(Vertical):
             return
         self.dials.tuning = changed
         self.dials.show(self.snapshot)
-        below = self.dials.below() if is_live(self.snapshot) else 0
+        below = self.dials.below()
         more = line((f"↓ {below} more" if below else "", "dim"))
-        self.hint.paint([spread(hint(self.snapshot, changed), more, self.dials.size.width)])
-        name = "Controls" if is_live(self.snapshot) else "Settings"
+        self.hint.paint([spread(hint(self.snapshot, changed, fixed=self.fixed), more, self.dials.size.width)])
+        name = "Controls" if self.changeable else "Settings"
         title = Content(f"{name} (preset {clean(preset_of(self.snapshot))})")  # no markup: a file names the preset
         if self.border_title != title.markup:
             self.border_title = title
@@ -109,8 +115,8 @@ class Controls(Vertical):
         self._tune(self.tuning.choose(key))
 
     def move(self, step: Literal[-1, 1]) -> None:
-        """Choose the dial above or below."""
-        self._tune(self.tuning.move(step))
+        """Choose the dial above or below; where none can be changed, move the list."""
+        self._tune(self.tuning.move(step) if self.changeable else self.tuning.choose(self.dials.beyond(step)))
 
     def step(self, direction: Literal[-1, 1]) -> None:
         """Ask for the chosen dial's next value."""
@@ -158,48 +164,43 @@ class Controls(Vertical):
     def type(self) -> None:
         """Open the field, with the chosen dial's value in it."""
         key = self.tuning.chosen
-        self.typed.offer(f"{self.tuning.value(key, self.settings):.15g}")
-        self.label.paint([line((name_of(key), "chosen"))])
-        self.rule.paint([line((allowed(DIALS[key]), "dim"))])
-        self._type(on=True)
+        now = self.tuning.value(key, self.settings)
+        judge, take = partial(dial_meaning, key, now), partial(self._typed, key)
+        self._open(Wanted(name_of(key), judge, take), f"{now:.15g}", of_dial=True)
 
-    def _type(self, *, on: bool) -> None:
+    def _typed(self, key: str, text: str) -> None:
+        self._set(key, parse(key, text))
+
+    def ask_name(self, presets: Mapping[str, Preset], take: Callable[[str], object]) -> None:
+        """Open the field for the name that the settings in force are to have as a preset."""
+        self._open(Wanted("save as", partial(name_meaning, presets), take, cells=16), "", of_dial=False)
+
+    def _open(self, wanted: Wanted, text: str, *, of_dial: bool) -> None:
+        self.of_dial = of_dial
+        self.field.open(replace(wanted, take=partial(self._take, wanted.take)), text)
+        self._show_field(on=True)
+
+    def _take(self, take: Callable[[str], object], text: str) -> None:
+        self.leave()
+        take(text)
+
+    def _show_field(self, *, on: bool) -> None:
         self.field.display = on
         self.hint.display = not on
-        self.screen.set_focus(self.typed if on else None)
+        self.screen.set_focus(self.field.typed if on else None)
 
     def catch(self, event: events.Key) -> None:
         """Give the field a key that came before it had the focus."""
-        event.stop()
-        if event.is_printable and event.character:
-            self.typed.replace(event.character, *self.typed.selection)
-        else:
-            self._take(self.typed.value)
+        self.field.catch(event)
 
     @on(DialPicked)
     def pick(self, message: DialPicked) -> None:
         """Choose the dial that was clicked."""
         message.stop()
-        if self.snapshot is not None and is_live(self.snapshot) and not self.typing:
+        if self.changeable and not self.typing:
             self.choose(message.key)
-
-    @on(Input.Submitted)
-    def take(self, message: Input.Submitted) -> None:
-        """Take what was typed; what can't be taken stays in the field, with the reason beside it."""
-        message.stop()
-        self._take(message.value)
-
-    def _take(self, text: str) -> None:
-        key = self.tuning.chosen
-        try:
-            value = parse(key, text)
-        except SettingError:
-            self.rule.paint([line((f"not {allowed(DIALS[key])}", "error"))])
-            return
-        self.leave()
-        self._set(key, value)
 
     @on(ValueInput.Left)
     def leave(self) -> None:
         """Close the field."""
-        self._type(on=False)
+        self._show_field(on=False)

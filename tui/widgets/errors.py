@@ -1,22 +1,53 @@
-"""What went wrong, by kind: lately and in all."""
+"""What went wrong, by kind: lately and in all, and over time one kind above the other."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual.geometry import Size
 
+from ...engine.course import Counted
 from ...engine.snapshot import Snapshot
 from .. import format as say
-from ..line import Line, Tone, crop, fit, join, line
-from ..series import Frame, errors_in, rates, shown, span_shown
-from .chart import Curve
+from ..binned import Frame, rates, span_shown
+from ..glyphs import Charset
+from ..line import Line, Span, Tone, crop, fit, join, line
+from ..series import errors_in, shown
 from .panel import Panel
+from .stack import LAYERS, Stack, swatch
 
 
-def kinds(snapshot: Snapshot) -> list[tuple[str, int, int]]:
-    """Return each kind of error in words, its count in the samples shown and in all, the most frequent first."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of error, or several that are told as one: how often in the samples shown, and in all."""
+
+    outcomes: frozenset[str]
+    name: str
+    now: int
+    ever: int
+
+    def per_minute(self, sample: Counted) -> int:
+        """Return what makes errors a minute of a count a second."""
+        return 60 * sum(sample.errors.get(outcome, 0) for outcome in self.outcomes) if sample.errors else 0
+
+
+def kinds(snapshot: Snapshot) -> list[Kind]:
+    """Return each kind of error, the most frequent first."""
     lately, total = errors_in(shown(snapshot)), snapshot.job.errors
-    found = [(kind, lately.get(kind, 0), max(total.get(kind, 0), lately.get(kind, 0))) for kind in {*lately, *total}]
-    return [(say.words(kind), now, ever) for kind, now, ever in sorted(found, key=lambda each: (-each[2], each[0]))]
+    found = (
+        Kind(frozenset({kind}), say.words(kind), lately.get(kind, 0), max(total.get(kind, 0), lately.get(kind, 0)))
+        for kind in {*lately, *total}
+    )
+    return sorted(found, key=lambda kind: (-kind.ever, kind.name))
+
+
+def most_frequent(found: Sequence[Kind], room: int) -> list[Kind]:
+    """Return at most so many kinds, the last of which stands for all that have no room."""
+    if len(found) <= room:
+        return list(found)
+    rest = found[room - 1 :]
+    outcomes = frozenset[str]().union(*(kind.outcomes for kind in rest))
+    summed = Kind(outcomes, f"{len(rest)} more kinds", sum(kind.now for kind in rest), sum(kind.ever for kind in rest))
+    return [*found[: room - 1], summed]
 
 
 def error_line(snapshot: Snapshot, cells: int) -> Line:
@@ -24,7 +55,7 @@ def error_line(snapshot: Snapshot, cells: int) -> Line:
     found = kinds(snapshot)
     if not found and not snapshot.job.cut:
         return line(("none", "dim"))
-    each = [line((say.count(ever), _tone(now)), f" {kind}") for kind, now, ever in found]
+    each = [line((say.count(kind.ever), _tone(kind.now)), f" {kind.name}") for kind in found]
     return crop(join([cut_short(snapshot), *each], "   "), cells)
 
 
@@ -33,27 +64,26 @@ def cut_short(snapshot: Snapshot) -> Line:
     return line((say.count(snapshot.job.cut), "warn"), " cut short") if snapshot.job.cut else ()
 
 
-def error_table(snapshot: Snapshot, room: Size) -> list[Line]:
-    """Return a table of kinds in as many lines; what has no room is summed up in the last."""
-    found = kinds(snapshot)
+def in_table(snapshot: Snapshot, height: int) -> list[Kind]:
+    """Return the kinds that stand in a table of so many lines, and in the stack."""
+    return most_frequent(kinds(snapshot), min(LAYERS, max(1, height - 1 - bool(snapshot.job.cut))))
+
+
+def error_table(snapshot: Snapshot, room: Size, charset: Charset = "braille") -> list[Line]:
+    """Return a table of kinds in as many lines, each with its texture in the stack."""
     name, column = (16, 12) if room.width >= 40 else (15, 10)
     title = line((f"{span_shown(snapshot):>{name + column}}{'in all':>{column}}", "dim"))
-    cut = line(fit("cut short", name + column), (f"{say.count(snapshot.job.cut):>{column}}", "warn"))
+    cut = line(fit("  cut short", name + column), (f"{say.count(snapshot.job.cut):>{column}}", "warn"))
     last = [cut] if snapshot.job.cut else []
+    found = in_table(snapshot, room.height)
     if not found:
         return [title, *(last or [line(("none", "dim"))])]
-    return [title, *(_row(name, column, *each) for each in _shown(found, room.height - 1 - len(last))), *last]
+    return [title, *(_row(swatch(i, charset), name, column, kind) for i, kind in enumerate(found)), *last]
 
 
-def _shown(found: list[tuple[str, int, int]], room: int) -> list[tuple[str, int, int]]:
-    shown, rest = (found, []) if len(found) <= room else (found[: room - 1], found[room - 1 :])
-    if rest:
-        shown = [*shown, (f"{len(rest)} more kinds", sum(now for _, now, _ in rest), sum(ever for *_, ever in rest))]
-    return shown
-
-
-def _row(name: int, column: int, kind: str, now: int, ever: int) -> Line:
-    return line(fit(kind, name), (f"{say.count(now):>{column}}", _tone(now)), f"{say.count(ever):>{column}}")
+def _row(mark: Span, name: int, column: int, kind: Kind) -> Line:
+    numbers = line((f"{say.count(kind.now):>{column}}", _tone(kind.now)), f"{say.count(kind.ever):>{column}}")
+    return (*line(mark, " ", fit(kind.name, name - 2)), *numbers)
 
 
 def _tone(now: int) -> Tone:
@@ -67,11 +97,12 @@ class Errors(Panel):
 
     def head(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
         """Return the table of kinds."""
-        return error_table(snapshot, room)
+        return error_table(snapshot, room, self.numbers.charset)
 
-    def curves(self, snapshot: Snapshot, within: Frame) -> tuple[Curve, ...]:
-        """Return errors a minute."""
-        return (Curve(rates(shown(snapshot), within, lambda sample: 60 * sum(sample.errors.values())), "error"),)
+    def body(self, snapshot: Snapshot, within: Frame) -> Stack:
+        """Return errors a minute, the most frequent kind at the bottom; with no error at all, the line of none."""
+        found = in_table(snapshot, self.numbers.size.height) or [Kind(frozenset(), "", 0, 0)]
+        return Stack(rates(shown(snapshot), within, *(kind.per_minute for kind in found)))
 
     def value_name(self, value: float) -> str:
         """Return errors a minute, as `30/min`."""

@@ -26,7 +26,7 @@ def group_title(cells: int) -> Line:
     return line((f"  {fit('kind', _KIND)} {fit('message', _pattern_cells(cells))}{numbers}", "dim"))
 
 
-def group_line(group: Group, failed: int, cells: int, *, marked: bool) -> Line:
+def group_line(group: Group, failed: int, cells: int, marked: bool) -> Line:  # noqa: FBT001 - as a list draws its rows
     """Return one cause; `failed` is how many items have failed in all."""
     attempts = f"{say.amount(group.attempts):>10}" if cells >= _ATTEMPTS_FROM else ""
     return line(
@@ -52,7 +52,7 @@ def item_title(cells: int) -> Line:
     return line((f"  {fit('item', id_)}{'attempts':>9}  message", "dim"))
 
 
-def item_line(item: Failed, cells: int, *, marked: bool) -> Line:
+def item_line(item: Failed, cells: int, marked: bool) -> Line:  # noqa: FBT001 - as a list draws its rows
     """Return one failed item."""
     id_ = _id_cells(cells)
     return line(

@@ -1,6 +1,7 @@
 """The top of a job's screen: what it is, how it stands, how far it is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from textual.geometry import Size
@@ -10,7 +11,8 @@ from ...engine.text import clean
 from .. import format as say
 from ..limiting import idle, limit_texts, silence
 from ..line import Line, Span, Tone, first_fit, join, line, spread, width
-from ..series import eta_s, is_live, stale
+from ..series import STALE_S, eta_s, is_live, stale
+from .resources import brief, troubles
 from .view import View
 
 STATES: Final[dict[JobState, tuple[str, Tone]]] = {
@@ -47,16 +49,37 @@ def bar(job: JobRow, cells: int) -> Line:
     return line(*parts)
 
 
-def header(snapshot: Snapshot, cells: int, trouble: str = "", *, limit: bool = True) -> tuple[Line, ...]:
-    """Return the four lines; `trouble` takes the place of the last one, which may tell what limits the job."""
-    last = _trouble(trouble, cells) if trouble else _about(snapshot, cells, limit=limit)
-    return _title(snapshot, cells), _progress(snapshot, cells), _counts(snapshot.job, cells), last
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the header says besides the snapshot."""
+
+    trouble: str = ""
+    """What is wrong with reading the job; it takes the place of the last line."""
+    age_s: int = 0
+    """How old the snapshot is; up to `STALE_S` that goes without saying."""
+    limit: bool = True
+    """Whether to tell what limits the job; not where a panel does."""
+    resources: bool = True
+    """Whether to tell what the engine uses; not where a panel does."""
+    past: str = ""
+    """Which moment of the past is told of."""
+    read_only: bool = False
 
 
-def _title(snapshot: Snapshot, cells: int) -> Line:
+def header(snapshot: Snapshot, cells: int, said: Said) -> tuple[Line, ...]:
+    """Return the four lines."""
+    last = _trouble(said.trouble, cells) if said.trouble else _about(snapshot, cells, said)
+    return _title(snapshot, cells, said), _progress(snapshot, cells), _counts(snapshot.job, cells), last
+
+
+def _title(snapshot: Snapshot, cells: int, said: Said) -> Line:
     state: Line = (state_span(snapshot.job.state),)
-    warning = stale(snapshot)
-    right = join(((("✕ " + warning, "error"),) if warning else (), state))
+    if said.past:
+        state = join((line((said.past, "chosen")), state))
+    old = f"as of {say.duration(said.age_s)} ago" if said.age_s > STALE_S and not said.trouble else ""
+    warning = old or stale(snapshot)
+    lock = line(("read only", "dim")) if said.read_only else ()
+    right = join((lock, line((f"✕ {warning}", "error")) if warning else (), state))
     return spread(line((clean(snapshot.job.name), "strong")), right, cells)
 
 
@@ -85,14 +108,19 @@ def _trouble(trouble: str, cells: int) -> Line:
     return spread(line(("✕ " + clean(trouble), "error")), (), cells)
 
 
-def _about(snapshot: Snapshot, cells: int, *, limit: bool) -> Line:
-    """Return what stands in the job's way, if anything does, and what the job is: as much of both as has room."""
+def _about(snapshot: Snapshot, cells: int, said: Said) -> Line:
+    """Return what stands in the job's way, if anything does, and what the job is: as much of both as has room.
+
+    What the engine uses stands at the end where nothing is in the way.
+    """
     job = snapshot.job
     parts = [clean(part) for part in (job.model, job.task, job.url) if part]
     facts = [line(("  ".join(parts[:count]), "dim")) for count in range(len(parts), 0, -1)]
-    told = [line((text, tone)) for text, tone in _in_the_way(snapshot, limit=limit)]
+    told = [line((text, tone)) for text, tone in _in_the_way(snapshot, limit=said.limit)]
     if not told:
-        return spread(first_fit(facts, cells) if facts else (), (), cells)
+        uses = brief(snapshot) if said.resources and is_live(snapshot) and snapshot.samples else ()
+        fits = facts and width(facts[0]) + width(uses) + 3 <= cells
+        return spread(first_fit(facts, cells) if facts else (), uses if fits else (), cells)
     rooms = [(each, fact) for each in told for fact in facts if width(each) + width(fact) + 2 <= cells]
     return spread(*(rooms[0] if rooms else (first_fit(told, cells), ())), cells)
 
@@ -102,7 +130,7 @@ def _in_the_way(snapshot: Snapshot, *, limit: bool) -> list[Span]:
     silent = silence(snapshot)
     if snapshot.job.reason and not silent:
         return [(clean(snapshot.job.reason), STATES[snapshot.job.state][1])]
-    if told := silent or idle(snapshot):
+    if told := silent or idle(snapshot) or next(iter(troubles(snapshot).values()), ""):
         return [("▲ " + told, "warn")]
     return [(text, "") for text in limit_texts(snapshot)] if limit else []
 
@@ -112,17 +140,26 @@ class Header(View):
 
     DEFAULT_CSS = "Header { height: 4; padding: 0 1; }"
 
-    trouble: str = ""
-    limit: bool = True
-    """Whether the last line tells what limits the job; not where a panel does."""
+    said = Said()
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong with reading."""
+        return self.said.trouble
+
+    def say(self, said: Said) -> None:
+        """Say this from now on."""
+        if said != self.said:
+            self.said = said
+            self.redraw()
 
     def fail(self, name: str, trouble: str) -> None:
         """Say what is wrong with reading the job."""
-        self.trouble = trouble
+        self.said = replace(self.said, trouble=trouble)
         if self.snapshot is None:
             self.paint([line((clean(name), "strong")), line(), line(("✕ " + clean(trouble), "error"))])
         self.redraw()
 
     def lines_of(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
         """Return the header's lines."""
-        return header(snapshot, room.width, self.trouble, limit=self.limit)
+        return header(snapshot, room.width, self.said)

@@ -29,7 +29,9 @@ class KeyBar(Painted):
     shown: tuple[Key, ...] = ()
 
     def show(self, labels: Mapping[str, str] | None = None) -> None:
-        """Draw the keys bound now; `labels` say what an action is called at this moment."""
+        """Draw the keys bound now; `labels` say what an action is called now. On a screen that is gone there are none."""
+        if not self.is_attached:
+            return
         bound: dict[str, list[str]] = {}
         for key, active in self.screen.active_bindings.items():
             if active.enabled and active.binding.id:

@@ -1,15 +1,16 @@
 """What each lane allows and what is used of it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from textual.geometry import Size
 
 from ...engine.snapshot import LaneState, Snapshot
 from ...engine.text import clean
 from .. import format as say
-from ..lane import countdown, in_use, quotas, short_names, source_of
+from ..lane import countdown, in_use, pressure, quotas, short_names, source_of, standing
 from ..line import BLANK, Line, Tone, crop, first_fit, fit, join, line, spread, text_of, width
 from ..series import is_live
 from .summary import summary
@@ -21,12 +22,9 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "paused": ("◇", "warn"),
     "broken": ("■", "error"),
     "refused": ("✕", "error"),
+    "off": ("○", "dim"),
 }
-
-
-_ORDER: Final = ("refused", "broken", "paused", "cooling", "open")
-"""The states from bad to good."""
-_STATE_CELLS: Final = 9
+STATE_CELLS: Final = 9
 _LEAST_CELLS: Final = 12
 """So many are kept for a lane's use, in a list of many."""
 
@@ -39,9 +37,16 @@ def gauge(used: int, limit: int, cells: int) -> Line:
 
 
 def state_of(lane: LaneState) -> Line:
-    """Return a lane's state as glyph and word."""
-    glyph, tone = _STATES.get(lane.state, ("●", "warn"))
-    return line((f"{glyph} {clean(lane.state)}", tone))
+    """Return how a lane stands as glyph and word."""
+    glyph, tone = _glyph(standing(lane))
+    return line((f"{glyph} {clean(standing(lane))}", tone))
+
+
+def states_of(lanes: Sequence[LaneState]) -> Line:
+    """Return how many lanes stand in each way, those given first at first."""
+    counts = Counter(map(standing, lanes))
+    each = (line((f"{_glyph(state)[0]} {number} {clean(state)}", _glyph(state)[1])) for state, number in counts.items())
+    return join(each, " ")
 
 
 def used_of(name: str, used: int, limit: int) -> Line:
@@ -63,22 +68,15 @@ def lane_line(snapshot: Snapshot, cells: int) -> Line:
     """Return one lane, or how all of them stand together, on one line."""
     if not snapshot.lanes:
         return line(("nothing sent yet", "dim"))
-    lanes = sorted(snapshot.lanes, key=_pressure, reverse=True)
+    lanes = sorted(snapshot.lanes, key=pressure, reverse=True)
     alone = lanes[0] if len(lanes) == 1 else _together(lanes)
-    states = state_of(alone) if len(lanes) == 1 else _states(lanes)
+    states = state_of(alone) if len(lanes) == 1 else states_of(lanes)
     quota = join(used_of(name, used, limit) for name, _, used, limit in quotas(alone))
-    waiting = [lane for lane in lanes if lane.state != "open" and lane.reset_at]
+    waiting = [lane for lane in lanes if standing(lane) not in {"open", "off"} and lane.reset_at]
     wait = wait_of(min(waiting, key=_reset_at) if waiting else lanes[0], snapshot.taken_at)
     hits, reason = hits_of(alone.hits_429), line((clean(lanes[0].reason), "dim"))
     told = [(states, wait, quota, hits), (states, wait, quota)] if waiting else [(states, quota, hits, wait)]
     return spread(join((first_fit([*map(join, told)], cells), reason)), (), cells)
-
-
-def _states(lanes: Sequence[LaneState]) -> Line:
-    """Return how many lanes are in each state, the bad ones first."""
-    counts = {state: sum(lane.state == state for lane in lanes) for state in dict.fromkeys(map(_state, lanes))}
-    each = (line((f"{_glyph(state)[0]} {number} {clean(state)}", _glyph(state)[1])) for state, number in counts.items())
-    return join(each, " ")
 
 
 def _together(lanes: Sequence[LaneState]) -> LaneState:
@@ -99,10 +97,6 @@ def _together(lanes: Sequence[LaneState]) -> LaneState:
     )
 
 
-def _state(lane: LaneState) -> str:
-    return lane.state
-
-
 def _reset_at(lane: LaneState) -> float:
     return lane.reset_at or 0.0
 
@@ -111,27 +105,31 @@ def _glyph(state: str) -> tuple[str, Tone]:
     return _STATES.get(state, ("●", "warn"))
 
 
-def _pressure(lane: LaneState) -> tuple[int, float]:
-    """Return what sorts lanes: the worst state last, then the fullest."""
-    state = _ORDER.index(lane.state) if lane.state in _ORDER else 0
-    return -state, max((used / limit for _, _, used, limit in quotas(lane) if limit), default=0.0)
-
-
 def lane_block(lane: LaneState, now: float, cells: int, *, roomy: bool = True) -> list[Line]:
-    """Return a lane on some lines: name and state, its quotas, and what holds it back.
+    """Return a lane on some lines: name and state, its quotas, and what holds it back; on one where it is off.
 
     Where the last do not go on one line, its reason gets another, and where the limits come from too if `roomy`.
     """
+    head = lane_head(lane, cells)
+    if not lane.enabled:
+        return [head]
     facts = join((hits_of(lane.hits_429), wait_of(lane, now)))
     reason = line((clean(lane.reason), "dim" if lane.state == "open" else "warn"))
     source = line((source_of(lane), "dim"))
     whole = join((facts, source))
     about = [whole] if width(whole) <= cells else [facts, source] if roomy else [facts]
     return [
-        spread(line((clean(lane.name), "strong")), state_of(lane), cells),
+        head,
         *(_quota(*quota, cells) for quota in quotas(lane)),
         *(crop(each, cells) for each in (*about, reason) if each),
     ]
+
+
+def lane_head(lane: LaneState, cells: int) -> Line:
+    """Return a lane's name, of a long one its end, and how it stands."""
+    name, room = clean(lane.name), max(8, cells - width(state_of(lane)) - 2)
+    named = name if cell_len(name) <= room else tail(name, room)
+    return spread(line((named, "strong" if lane.enabled else "dim")), state_of(lane), cells)
 
 
 def _quota(name: str, unit: str, used: int, limit: int, cells: int) -> Line:
@@ -163,7 +161,7 @@ class Lanes(View):
             return summary(snapshot)
         if not snapshot.lanes:
             return [line(("nothing sent yet", "dim"))]
-        lanes = sorted(snapshot.lanes, key=_pressure, reverse=True)
+        lanes = sorted(snapshot.lanes, key=pressure, reverse=True)
         for roomy in (True, False):
             blocks = [lane_block(lane, snapshot.taken_at, room.width, roomy=roomy) for lane in lanes]
             if sum(map(len, blocks)) + len(blocks) - 1 <= room.height:
@@ -176,17 +174,17 @@ def lane_rows(lanes: Sequence[LaneState], now: float, room: Size) -> list[Line]:
     shown = list(lanes) if len(lanes) <= room.height else list(lanes[: max(1, room.height - 1)])
     names = short_names(lane.name for lane in lanes)
     longest = max(cell_len(clean(name)) for name in names.values())
-    cells = min(longest, max(8, room.width - _STATE_CELLS - _LEAST_CELLS - 3))
+    cells = min(longest, max(8, room.width - STATE_CELLS - _LEAST_CELLS - 3))
     rows = [lane_row(lane, tail(clean(names[lane.name]), cells), now, room.width) for lane in shown]
     rest = lanes[len(shown) :]
-    return [*rows, join((line((f"{len(rest)} more:", "dim")), _states(rest)), " ")] if rest else rows
+    return [*rows, join((line((f"{len(rest)} more:", "dim")), states_of(rest)), " ")] if rest else rows
 
 
 def lane_row(lane: LaneState, name: str, now: float, cells: int) -> Line:
     """Return a lane on one line: its state, its name, and its use, or what it waits for."""
-    head = join(
-        (line((fit(text_of(state_of(lane)), _STATE_CELLS), _glyph(lane.state)[1])), line((name, "strong"))), " "
-    )
+    head = join((state_cell(lane), line((name, "strong" if lane.enabled else "dim"))), " ")
+    if not lane.enabled:
+        return head
     used = [used_of(name, used, limit) for name, _, used, limit in quotas(lane)]
     wait, reason = wait_of(lane, now), line((clean(lane.reason), "dim"))
     short = line((text_of(wait).removeprefix("next try "), "warn"))
@@ -196,6 +194,11 @@ def lane_row(lane: LaneState, name: str, now: float, cells: int) -> Line:
     return join((head, first_fit(told, max(0, cells - width(head) - 2))))
 
 
+def state_cell(lane: LaneState) -> Line:
+    """Return how a lane stands in as many cells as every other."""
+    return line((fit(text_of(state_of(lane)), STATE_CELLS), _glyph(standing(lane))[1]))
+
+
 def tail(text: str, cells: int) -> str:
     """Return a text in exactly so many cells, cut at its beginning: the ends of keys' names tell them apart."""
-    return fit(text, cells) if cell_len(text) <= cells else fit(text[::-1], cells)[::-1]
+    return fit(text, cells) if cell_len(text) <= cells else f"…{set_cell_size(text[::-1], cells - 1)[::-1]}"

@@ -19,10 +19,12 @@ class MarkedList(Painted):
     title: Callable[[int], Line] | None = None
     rows: Sequence[Row] = ()
     index: int = 0
-    instead: str = ""
+    instead: str | Sequence[Line] = ""
     """What to say where there are no rows."""
 
-    def show(self, title: Callable[[int], Line], rows: Sequence[Row], index: int, instead: str = "") -> None:
+    def show(
+        self, title: Callable[[int], Line], rows: Sequence[Row], index: int, instead: str | Sequence[Line] = ""
+    ) -> None:
         """Draw these rows, with that one marked."""
         self.title, self.rows, self.instead = title, rows, instead
         self.index = min(index, max(0, len(rows) - 1))
@@ -36,9 +38,9 @@ class MarkedList(Painted):
     def redraw(self) -> None:
         """Draw what is known."""
         if self.title is None or not self.rows:
-            self.paint([line(self.instead)])
+            self.paint([line(self.instead)] if isinstance(self.instead, str) else self.instead)
             return
-        width, first = self.size.width, self._first()
+        width, first = self.size.width, self.first
         shown = enumerate(self.rows[first : first + self.room], first)
         self.paint([self.title(width), *(row(width, i == self.index) for i, row in shown)])
 
@@ -47,7 +49,9 @@ class MarkedList(Painted):
         """How many rows are in sight."""
         return max(1, self.size.height - 1)
 
-    def _first(self) -> int:
+    @property
+    def first(self) -> int:
+        """The first row in sight."""
         return max(0, self.index - self.room + 1)
 
     def on_resize(self) -> None:
@@ -56,6 +60,6 @@ class MarkedList(Painted):
 
     def on_click(self, event: events.Click) -> None:
         """Tell which row the pointer is on."""
-        row = event.y - 1 + self._first()
+        row = event.y - 1 + self.first
         if event.y > 0 and row < len(self.rows):
             self.post_message(RowPicked(row))

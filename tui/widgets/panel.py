@@ -8,22 +8,25 @@ from textual.containers import Vertical
 from textual.geometry import Size
 
 from ...engine.snapshot import Snapshot
+from ..binned import Frame, changes, frame
 from ..glyphs import Charset
-from ..line import Line, fit, line
+from ..line import Line, fit, line, spread, width
+from ..lookback import place_of
 from ..ranges import told
-from ..series import Frame, changes, frame, is_live
-from .chart import Chart, Curve, Plot
+from ..series import is_live
+from .chart import Chart, Plot
 from .painted import Painted
+from .picture import Body
 
 TITLE_WIDTH: Final = 12
 
 
 class Panel(Vertical):
-    """Base of the panels with a chart; what stands in it is told by `head`, `curves` and `value_name`."""
+    """Base of the panels with a chart; what stands in it is told by `head`, `body` and `value_name`."""
 
     heading: str = ""
-    least: float = 1.0
-    """The chart's scale reaches this value at least."""
+    fine: bool = True
+    """Whether the chart draws dots, of which a cell may hold several columns; else it fills cells."""
 
     def __init__(self, charset: Charset, *, id: str) -> None:  # noqa: A002 - textual's name
         super().__init__(id=id, classes="panel")
@@ -32,21 +35,22 @@ class Panel(Vertical):
         self.chart = Chart(charset=charset)
         self.chart.value_name = self.value_name
         self.snapshot: Snapshot | None = None
+        self.then: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the numbers above the chart."""
         yield self.numbers
         yield self.chart
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Draw this snapshot, if there is room to see it."""
-        self.snapshot, title = snapshot, self.heading + told(snapshot.window_s)
+    def show(self, snapshot: Snapshot, then: Snapshot | None = None) -> None:
+        """Draw this snapshot where there is room; the numbers tell of `then`, at which the chart has its cursor."""
+        self.snapshot, self.then, title = snapshot, then, self.heading + told(snapshot.window_s)
         if title != self.border_title:  # setting it draws the frame, though it be the same
             self.border_title = title
+        if self.chart.cells:
+            self.chart.plot(self.plot_of(snapshot))
         if self.numbers.size:
-            self.numbers.paint(self.head(snapshot, self.numbers.size))
-        if self.chart.columns:
-            self.chart.plot(self.plot_of(snapshot, self.chart.columns))
+            self.numbers.paint(self.head(then or snapshot, self.numbers.size))
 
     def on_resize(self) -> None:
         """Draw for the new size, once the parts have theirs."""
@@ -55,18 +59,24 @@ class Panel(Vertical):
     def redraw(self) -> None:
         """Draw what is known again."""
         if self.snapshot is not None:
-            self.show(self.snapshot)
+            self.show(self.snapshot, self.then)
 
-    def plot_of(self, snapshot: Snapshot, columns: int) -> Plot:
-        """Return the chart of a snapshot in so many dot columns."""
-        within = frame(snapshot, columns)
+    def plot_of(self, snapshot: Snapshot) -> Plot:
+        """Return the chart of a snapshot."""
+        within = frame(snapshot, self.chart.dots if self.fine else self.chart.cells)
         return Plot(
-            self.curves(snapshot, within),
-            within.seconds,
+            self.body(snapshot, within),
+            within,
             changes(snapshot, within),
+            self.refused(snapshot, within),
             "now" if is_live(snapshot) else "end",
-            self.least,
+            self._cursor(snapshot, within),
         )
+
+    def _cursor(self, snapshot: Snapshot, within: Frame) -> int | None:
+        if self.then is None:
+            return None
+        return min(max(within.bin_of(place_of(snapshot, self.then.taken_at)), 0), within.bins - 1)
 
     @property
     def title_width(self) -> int:
@@ -81,10 +91,19 @@ class Panel(Vertical):
         """Return the lines above the chart."""
         raise NotImplementedError
 
-    def curves(self, snapshot: Snapshot, within: Frame) -> tuple[Curve, ...]:
-        """Return the chart's lines, the last on top."""
+    def body(self, snapshot: Snapshot, within: Frame) -> Body:
+        """Return what is drawn within the axes, after which the head is."""
         raise NotImplementedError
+
+    def refused(self, snapshot: Snapshot, within: Frame) -> tuple[int, ...]:  # noqa: ARG002 - for those that follow
+        """Return the bins in which a mark says that requests were refused."""
+        return ()
 
     def value_name(self, value: float) -> str:
         """Return a value as the chart's side names it."""
         raise NotImplementedError
+
+
+def spread_hint(left: Line, hint: Line, cells: int) -> Line:
+    """Return a line with a hint at its end, where there is room for that."""
+    return spread(left, hint if width(left) + width(hint) + 2 <= cells else (), cells)

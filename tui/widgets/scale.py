@@ -1,7 +1,7 @@
 """Axes: round numbers from zero up, and the times below. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _STEPS = (1, 2, 2.5, 3, 4, 5, 6, 8, 10)
@@ -69,3 +69,8 @@ def ago(seconds: float) -> str:
         return f"-{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"-{minutes}:{rest:02d} min" if rest else f"-{minutes} min"
+
+
+def names(scale: Axis, height: int, name: Callable[[float], str]) -> dict[int, str]:
+    """Return the axis's values, as `name` writes them, by the row of each from the top."""
+    return {height - 1 - i * scale.gap: name(value) for i, value in enumerate(scale.values())}

@@ -3,9 +3,10 @@
 from ...engine.snapshot import JobRow, Snapshot
 from ...engine.text import clean
 from .. import format as say
+from ..binned import span_shown
 from ..limiting import shares_text
 from ..line import Line, line
-from ..series import shown_quantiles, span_shown
+from ..series import shown_quantiles
 
 
 def summary(snapshot: Snapshot) -> list[Line]:

@@ -1,0 +1,118 @@
+"""What the dashboard's wizard for new jobs needs of the command line: checking, planning and starting a job."""
+
+import os
+import shlex
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path, PosixPath
+from threading import Event
+from typing import Final
+
+from ..engine.errors import BatchtopError, StoppedError
+from ..engine.job import JobSpec
+from ..engine.jobfile import load_job
+from ..engine.loading import Progress
+from ..engine.plan.survey import survey
+from ..engine.redo import PASSING
+from ..engine.store.reader import Reader
+from ..tui.workbench import Finding, Told
+from .arguments import DEFAULT_DB
+from .plan.planned import planned
+from .plan.text import plan_text
+from .preflight import check_output, preflight, usable_key
+from .run import adjusted
+from .spawn import hand_over
+
+_NOTHING_SAID: Final = Namespace(preset=None, set=[], output=None)
+
+
+class _Unwritten(PosixPath):
+    """A job file that is only typed so far, at the place where it will be."""
+
+    text: str = ""
+
+    def read_bytes(self) -> bytes:
+        """Return what will stand there."""
+        return self.text.encode()
+
+
+class Bench:
+    """Works for one workspace as `batchtop plan` and `batchtop run` do."""
+
+    def __init__(self, workspace: Path) -> None:
+        self._workspace = workspace
+
+    def has_key(self, name: str) -> bool:
+        """Return whether an environment variable holds something."""
+        return bool(os.environ.get(name, "").strip())
+
+    def check(self, text: str, path: Path) -> JobSpec:
+        """Return the job that a job file with this text would describe at that place; raises BatchtopError."""
+        file = _Unwritten(path)
+        file.text = text
+        return adjusted(load_job(file), _NOTHING_SAID)
+
+    def findings(self, spec: JobSpec) -> tuple[Finding, ...]:
+        """Return what stands against starting a job, or should be known."""
+        return tuple(self._findings(spec))
+
+    def _findings(self, spec: JobSpec) -> Iterator[Finding]:
+        for text in dict.fromkeys(_refusals(spec)):
+            yield Finding(text, hinders=True)
+        if self._has(spec.name):
+            yield Finding(
+                f"a job {spec.name} is in this workspace: this one continues it, and asks what changed", hinders=False
+            )
+        elif _holds_something(spec.output.path):
+            yield Finding(
+                f"{spec.output.path}: holds something, which is never written over; name another", hinders=True
+            )
+
+    def _has(self, name: str) -> bool:
+        if not self._workspace.exists():
+            return False
+        with Reader(self._workspace) as reader:
+            return reader.job(name) is not None
+
+    def plan(self, spec: JobSpec, tell: Callable[[int, float], None], given_up: Event) -> Told:
+        """Return what a run would do and cost; raises BatchtopError, and that soon after `given_up` is set."""
+        size = max(1, Path(spec.input.path).stat().st_size)
+
+        def told(progress: Progress) -> None:
+            if given_up.is_set():
+                raise StoppedError("the plan was given up")
+            tell(progress.rows, min(1.0, progress.bytes / size))
+
+        found = survey(self._workspace, spec, tell=told)
+        workspace = self._workspace if self._workspace.exists() else None
+        plan = planned(spec, found, self._keys(spec), workspace=workspace, fresh=False)
+        return lambda cells: plan_text(plan, cells)
+
+    def _keys(self, spec: JobSpec) -> tuple[str, ...]:
+        names = spec.task.api_key_env
+        return tuple(filter(self.has_key, names)) or names
+
+    def start(self, path: Path) -> str:
+        """Have an engine run the job of a job file and return the job's name; raises BatchtopError."""
+        spec = adjusted(load_job(path), _NOTHING_SAID)
+        preflight(spec)
+        hand_over(self._workspace, spec, (), PASSING)
+        return spec.name
+
+    def command(self, path: Path) -> str:
+        """Return the command line that runs a job file."""
+        words = ["batchtop", "run", os.path.relpath(path)]
+        return shlex.join(words if self._workspace == DEFAULT_DB else [*words, "--db", str(self._workspace)])
+
+
+def _refusals(spec: JobSpec) -> Iterator[str]:
+    """Yield why a run would not begin."""
+    for look in (usable_key, check_output, preflight):
+        try:
+            look(spec)
+        except BatchtopError as error:
+            yield str(error)
+
+
+def _holds_something(path: str | None) -> bool:
+    return path is not None and Path(path).is_file() and Path(path).stat().st_size > 0

@@ -1,0 +1,1 @@
+"""`batchtop web`: the dashboard in a browser."""
