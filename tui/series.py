@@ -47,11 +47,17 @@ def recent_rate(snapshot: Snapshot, pick: Callable[[Sample], float], seconds: fl
     """Return what `pick` counts, a second, lately; time without samples counts as time, None is for no samples."""
     if not snapshot.samples:
         return None
-    begin = snapshot.samples[0].at - snapshot.samples[0].span_s
-    shown = recent(snapshot, seconds)
-    since = min(shown[0].at - shown[0].span_s, end_of(snapshot) - seconds) if shown else end_of(snapshot) - seconds
-    passed = end_of(snapshot) - max(since, begin)
+    begin, end = snapshot.samples[0].at - snapshot.samples[0].span_s, _told_until(snapshot)
+    shown = snapshot.samples[bisect_right(snapshot.samples, end - seconds, key=_ended_at) :]
+    since = min(shown[0].at - shown[0].span_s, end - seconds) if shown else end - seconds
+    passed = end - max(since, begin)
     return sum(map(pick, shown)) / passed if passed > 0 else None
+
+
+def _told_until(snapshot: Snapshot) -> float:
+    """Return until when the samples tell what happened: the last one's end, unless the next one is late."""
+    last, end = snapshot.samples[-1].at, end_of(snapshot)
+    return last if end - last <= STALE_S else end
 
 
 def shown_rate(snapshot: Snapshot, pick: Callable[[Counted], float]) -> float | None:
