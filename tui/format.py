@@ -76,10 +76,12 @@ def money(usd: float | None) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """Return a share rounded down, so that 100 % means all of it."""
+    """Return a share rounded down, so that 100 % means all of it, and 0.0 % none."""
     if whole <= 0:
         return "-"
     tenths = int(part * 1000 / whole)
+    if part > 0 and not tenths:
+        return "<0.1 %"
     return f"{tenths // 10}.{tenths % 10} %" if tenths < 1000 else f"{tenths // 10} %"
 
 

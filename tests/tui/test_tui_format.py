@@ -46,9 +46,10 @@ def test_rates(rate: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "text"), [(0, 0, "-"), (0, 9, "0.0 %"), (8_999_999, 9_000_000, "99.9 %"), (9, 9, "100 %")]
+    ("part", "whole", "text"),
+    [(0, 0, "-"), (0, 9, "0.0 %"), (1, 1_500, "<0.1 %"), (8_999_999, 9_000_000, "99.9 %"), (9, 9, "100 %")],
 )
-def test_a_percentage_is_100_only_for_all_of_it(part: int, whole: int, text: str) -> None:
+def test_a_percentage_is_100_only_for_all_of_it_and_0_only_for_none(part: int, whole: int, text: str) -> None:
     assert say.percent(part, whole) == text
 
 
