@@ -63,7 +63,7 @@ def load_config(environment: Mapping[str, str] = os.environ) -> Config:
     Raises UsageError for what is wrong with it, or when a file that was asked for by name is missing.
     """
     path = config_path(environment)
-    if path is None or (VARIABLE not in environment and not path.exists()):
+    if path is None or (VARIABLE not in environment and not os.access(path, os.F_OK)):  # also in a folder of others
         return Config(path)
     return _read(TomlFile(path, UsageError), path)
 

@@ -1,5 +1,6 @@
 """`batchtop doctor`: everything that can be wrong with a job, looked at before anything is spent on it."""
 
+import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ import httpx2
 import openai
 
 from ..engine.classify import classify
-from ..engine.errors import AuthError, BatchtopError, InputError, StoppedError
+from ..engine.errors import AuthError, BatchtopError, InputError, StoppedError, UsageError
 from ..engine.item import Item
 from ..engine.job import JobSpec, cost_usd, tiers
 from ..engine.limits import read_rate_headers
@@ -25,6 +26,8 @@ from .run import job_of
 
 READ_S: Final = 10.0
 """A long input is read for so long, and then trusted."""
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
 
 def doctor(options: Namespace) -> int:
@@ -81,13 +84,16 @@ class Probe:
         self._task = build_task(spec.task, key)
         self._secrets = (key,) if key else ()
         self._timeout_s = resolve(spec.layers).settings.timeout
-        self._client = openai.OpenAI(
-            base_url=spec.task.base_url,
-            api_key=key or "none",
-            organization="",
-            max_retries=0,
-            timeout=self._timeout_s,
-        )
+        try:
+            self._client = openai.OpenAI(
+                base_url=spec.task.base_url,
+                api_key=key or "none",
+                organization="",
+                max_retries=0,
+                timeout=self._timeout_s,
+            )
+        except (OSError, ImportError, ValueError) as error:
+            raise _of_environment(error) from None  # the text of the error may hold a proxy's password
         self._extra_headers: dict[str, Any] = {} if key else {"Authorization": openai.Omit()}
         self._headers: Mapping[str, str] = {}
 
@@ -168,3 +174,12 @@ class Probe:
             raise AuthError(message)
         error = InputError if outcome is Outcome.BAD_ITEM else StoppedError
         raise error(f"the first item was not answered: {outcome.value.replace('_', ' ')}: {message}")
+
+
+def _of_environment(error: Exception) -> UsageError:
+    """Return which variable keeps a client from being made: of certificates, or of a proxy."""
+    if isinstance(error, OSError):
+        named = next((f"{name}={os.environ[name]}" for name in _CERTIFICATES if name in os.environ), "the certificates")
+        return UsageError(f"{named}: can't be used ({error.strerror or error}); correct it, or unset it")
+    named = " or ".join(name for name in sorted(os.environ) if name.lower() in _PROXIES)
+    return UsageError(f"{named}: a proxy is of the form http://host:port; correct it, or unset it")

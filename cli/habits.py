@@ -76,7 +76,7 @@ def _show(config: Config, keys: Mapping[str, str]) -> None:
     for name, value in keys.items():
         table.add_row(Text(f"keys.{name}"), Text(value), "config", "")
     show_table(table)
-    there = "" if config.path is None or config.path.exists() else " (not there yet)"
+    there = "" if config.path is None or os.access(config.path, os.F_OK) else " (not there yet)"
     print(f"file: {config.path or f'none: {VARIABLE} is empty'}{there}")
     print(f"themes: {', '.join(NAMES)}")
     print("keys: `batchtop config --keys` lists every action")

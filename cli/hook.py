@@ -22,6 +22,9 @@ LIMIT_S: Final = 30.0
 """A call that takes longer is ended."""
 _SHELL: Final = "/bin/sh"
 _SAID_BYTES: Final = 2_000
+_MOST_BYTES: Final = 10_000_000
+"""A call that says more is ended: what it says is kept on the disk, which the workspace may need."""
+_LOOK_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,10 @@ async def run(command: str, call: Call, environment: Mapping[str, str], limit_s:
 
     Files are its standard streams: whatever it reads or writes, nobody waits for it.
     """
-    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
-        told.write(call.job)
-        told.seek(0)
-        try:
+    try:
+        with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
+            told.write(call.job)
+            told.seek(0)
             process = await asyncio.create_subprocess_exec(
                 *(_SHELL, "-c", command),
                 stdin=told,
@@ -70,16 +73,26 @@ async def run(command: str, call: Call, environment: Mapping[str, str], limit_s:
                 env=environment,
                 start_new_session=True,
             )
-        except OSError as error:
-            return f"can't be run: {error.strerror or error}"
-        try:
-            async with asyncio.timeout(limit_s):
-                code = await process.wait()
-        except TimeoutError:
-            return f"took longer than {limit_s:g} s and was ended{_tail(said)}"
-        finally:
-            await _ended(process)
-        return f"ended with exit code {code}{_tail(said)}" if code else ""
+            wrong = await _end_of(process, said, limit_s)
+            return wrong and wrong + _tail(said)
+    except (OSError, ValueError) as error:
+        return f"can't be run: {getattr(error, 'strerror', None) or error}"
+
+
+async def _end_of(process: asyncio.subprocess.Process, said: BinaryIO, limit_s: float) -> str:
+    """Wait until a call ends, or end it; return what went wrong."""
+    try:
+        async with asyncio.timeout(limit_s):
+            while os.fstat(said.fileno()).st_size <= _MOST_BYTES:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        code = await process.wait()
+                        return f"ended with exit code {code}" if code else ""
+            return f"said more than {_MOST_BYTES // 1_000_000} MB and was ended"
+    except TimeoutError:
+        return f"took longer than {limit_s:g} s and was ended"
+    finally:
+        await _ended(process)
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
@@ -99,6 +112,13 @@ def _tail(said: BinaryIO) -> str:
 
 def problem(command: str) -> str:
     """Return why a command can't be run, as far as that can be told without running it."""
+    try:
+        return _problem(command)
+    except (OSError, ValueError) as error:  # as one that is too long, or holds a null byte
+        return f"is no command line: {error}"
+
+
+def _problem(command: str) -> str:
     checked = subprocess.run([_SHELL, "-n", "-c", command], capture_output=True, check=False)  # noqa: S603 (reads, runs nothing)
     if checked.returncode:
         return f"is no command line: {clean(checked.stderr.decode(errors='replace'))}"
@@ -111,7 +131,7 @@ def problem(command: str) -> str:
 
 def _program(command: str) -> str:
     """Return the program that a command begins with, nothing where only the shell could tell."""
-    with suppress(ValueError):
+    with suppress(ValueError, RuntimeError):  # the latter: it is said to be in the home of nobody
         for word in shlex.split(command, comments=True):
             if "=" not in word:
                 return "" if set(word) & set("$`(){};|&<>!") else str(Path(word).expanduser())

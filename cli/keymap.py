@@ -42,6 +42,10 @@ _LOST: Final = (
     *("alt+", "meta+", "super+", "hyper+", "ctrl+shift+", "shift+ctrl+", "shift+enter", "ctrl+enter"),
     *(f"ctrl+{digit}" for digit in range(10)),
 )
+_TYPED_IN: Final = frozenset({"wizard", "typing"})
+"""Places where a character is typed into a field."""
+_NO_FIELD: Final = "wizard.quit"
+"""Does nothing while a field has the cursor."""
 _TOGETHER: Final = frozenset({"job", "dials", "log"})
 """Places on one screen."""
 
@@ -51,10 +55,13 @@ def _character_name(character: str) -> str:
     return binding.key
 
 
+_CHARACTERS: Final = {
+    *(_character_name(each) for each in string.punctuation if each != ","),
+    *("comma", "space"),
+}
 _NAMED: Final = {
     *(key.value for key in Keys if key.value[0].isalnum() and not key.value.startswith((*_LOST, "ctrl-"))),
-    *(_character_name(each) for each in string.punctuation if each != ","),
-    "comma",
+    *_CHARACTERS,
 }
 """The keys that have a name; a character is its own."""
 
@@ -68,6 +75,7 @@ def keymap(written: Mapping[str, str], path: Path | None) -> dict[str, str]:
             raise UsageError(f"{path}: keys.{name}: there is no such action{did_you_mean(name, known)}")
         try:
             found[name] = ",".join(map(_key, keys.split(",")))
+            _check_place(known[name], found[name].split(","))
         except ValueError as error:
             raise UsageError(f"{path}: keys.{name}: {error}") from None
     for one, other, key in _clashes(found):
@@ -95,6 +103,14 @@ def _key(written: str) -> str:
         known = f"did you mean {near[0]!r}?" if near else "it can be a character, or a name such as space, f2 or ctrl+g"
         raise ValueError(f"{written.strip()!r} is no key; {known}")
     return key
+
+
+def _check_place(action: Action, keys: Iterable[str]) -> None:
+    """Raise ValueError for a character where it would be lost to the text."""
+    if action.where in _TYPED_IN and action.id != _NO_FIELD:
+        for key in keys:
+            if len(key) == 1 or key in _CHARACTERS:
+                raise ValueError(f"{key!r} can't be used: it is typed into the fields there")
 
 
 def _clashes(changed: Mapping[str, str]) -> Iterator[tuple[Action, Action, str]]:

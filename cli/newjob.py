@@ -14,9 +14,9 @@ from ..engine.jobfile import load_job
 from ..engine.loading import Progress
 from ..engine.plan.survey import survey
 from ..engine.redo import PASSING
-from ..engine.store.reader import Reader
 from ..tui.workbench import Finding, Told
 from .arguments import DEFAULT_DB
+from .opened import opened
 from .plan.planned import planned
 from .plan.text import plan_text
 from .preflight import check_output, preflight, usable_key
@@ -71,12 +71,12 @@ class Bench:
     def _has(self, name: str) -> bool:
         if not self._workspace.exists():
             return False
-        with Reader(self._workspace) as reader:
+        with opened(self._workspace) as reader:
             return reader.job(name) is not None
 
     def plan(self, spec: JobSpec, tell: Callable[[int, float], None], given_up: Event) -> Told:
         """Return what a run would do and cost; raises BatchtopError, and that soon after `given_up` is set."""
-        size = max(1, Path(spec.input.path).stat().st_size)
+        size = max(1, _size(spec.input.path))
 
         def told(progress: Progress) -> None:
             if given_up.is_set():
@@ -115,4 +115,12 @@ def _refusals(spec: JobSpec) -> Iterator[str]:
 
 
 def _holds_something(path: str | None) -> bool:
-    return path is not None and Path(path).is_file() and Path(path).stat().st_size > 0
+    return path is not None and _size(path) > 0
+
+
+def _size(path: str) -> int:
+    """Return the bytes of a file, none where there is no such file."""
+    try:
+        return Path(path).stat().st_size if Path(path).is_file() else 0
+    except OSError:
+        return 0

@@ -29,12 +29,19 @@ def preflight(spec: JobSpec) -> Item:
 def check_output(spec: JobSpec) -> None:
     """Raise OutputError where a file of results can't be; whose it is, if there is one, the engine knows."""
     for path in (Path(name) for name in (spec.output.path, spec.output.failures) if name and name != "-"):
-        if path.is_dir():
-            raise OutputError(f"{path}: is a folder, and a file is wanted")
-        if not path.parent.is_dir():
-            raise OutputError(f"{path}: there is no folder {path.parent}; make it, or choose another")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise OutputError(f"{path}: cannot be written (permission denied)")
+        try:
+            _check_file(path)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder, and a file is wanted")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: there is no folder {path.parent}; make it, or choose another")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OutputError(f"{path}: cannot be written (permission denied)")
 
 
 class Key(NamedTuple):

@@ -27,6 +27,8 @@ _CHAT_ONLY: Final = frozenset[Entry]({"max_tokens", "price_out"})
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BARE_KEY = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{24,}")
+"""A key of the sort that has no mark of its own; names of so many letters have an '_' in them."""
 _HIGHEST_PRICE: Final = 1_000_000
 
 
@@ -147,7 +149,7 @@ def _is_price(typed: str) -> bool:
 
 def holds_key(typed: str) -> bool:
     """Return whether somebody typed a key where the name of its variable is wanted."""
-    return any(map(looks_like_key, _words(typed)))
+    return any(looks_like_key(word) or _BARE_KEY.fullmatch(word) for word in _words(typed))
 
 
 def template_problem(draft: Draft) -> str:
@@ -176,8 +178,8 @@ def _fields(text: str) -> tuple[str, ...]:
 
 
 def as_field(name: str) -> str:
-    """Return how a template names a field; nothing where it can't."""
-    return "" if "{" in name or "}" in name else f"{{{name}}}"
+    """Return how a template names a field; nothing where it can't, or where the name can't be shown."""
+    return f"{{{name}}}" if name.isprintable() and not set(name) & set("{}") else ""
 
 
 def whole(typed: str) -> int | None:

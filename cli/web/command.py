@@ -5,6 +5,7 @@ import os
 from argparse import Namespace
 from functools import partial
 
+from ...engine.errors import UsageError
 from ...tui.themes import BATCHTOP, THEMES, default_theme
 from ..habits import habits
 from ..opened import opened
@@ -23,9 +24,14 @@ def web(options: Namespace) -> int:
     if options.job:
         with opened(options.db) as reader:
             reader.known_job(options.job)
+    if not options.host.strip():
+        raise UsageError("--host: an address is wanted; 0.0.0.0 stands for all that this machine has")
     guard = Guard(options.host)
     server = Server(
-        _words(options), partial(_page, options.job, default_theme(os.environ, liked.theme)), guard, options.port
+        _words(options, read_only=liked.read_only),
+        partial(_page, options.job, default_theme(os.environ, liked.theme)),
+        guard,
+        options.port,
     )
     asyncio.run(_serve(server, guard, read_only=liked.read_only))
     return 0
@@ -45,9 +51,12 @@ async def _serve(server: Server, guard: Guard, *, read_only: bool) -> None:
         await stopped.wait()
 
 
-def _words(options: Namespace) -> list[str]:
-    """Return the command line of a dashboard; the token is on no command line."""
-    flags = [flag for flag, wanted in (("--ascii", options.ascii), ("--read-only", options.read_only)) if wanted]
+def _words(options: Namespace, *, read_only: bool) -> list[str]:
+    """Return the command line of a dashboard; the token is on no command line.
+
+    Whether it only reads is settled when the server starts, whatever becomes of the config file.
+    """
+    flags = [flag for flag, wanted in (("--ascii", options.ascii), ("--read-only", read_only)) if wanted]
     job = ["--", options.job] if options.job else []
     return program("attach", "--db", str(options.db.absolute()), *flags, *job)
 

@@ -39,7 +39,7 @@ class Guard:
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the server."""
-        return self.host == "localhost" or _is_loopback(self.host)
+        return self.host.lower() == "localhost" or _is_loopback(self.host)
 
     @web.middleware
     async def __call__(
@@ -76,12 +76,16 @@ class Guard:
             return False
         if self.loopback:
             return name == "localhost" or _is_loopback(name)
-        return name == self.host or _is_address(self.host, unspecified=True)
+        return name == self.host.lower() or _is_address(self.host, unspecified=True)
 
     def _let_in(self, request: web.Request) -> web.Response:
-        """Give the cookie for the token, and take the token out of the address."""
+        """Give the cookie for the token, and take the token out of the address.
+
+        Strict would refuse who followed the address from another page, such as a terminal in a browser; `_wrong` looks
+        after the rest.
+        """
         response = web.Response(status=HTTPStatus.SEE_OTHER, headers={**_HEADERS, "Location": "/"})
-        response.set_cookie(_cookie(request), self.token, httponly=True, samesite="Strict", path="/")
+        response.set_cookie(_cookie(request), self.token, httponly=True, samesite="Lax", path="/")
         return response
 
 

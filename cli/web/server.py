@@ -1,6 +1,7 @@
 """The web server: one page, the files of textual-serve that draw a terminal in it, and a websocket for each visit."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -37,10 +38,9 @@ class Server:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._guard.host, self._port).start()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             await self._runner.cleanup()
-            where = f"{self._guard.host}:{self._port}"
-            raise UsageError(f"{where}: can't listen there ({error.strerror}); --port=0 takes a free port") from error
+            raise UsageError(f"{self._guard.host}:{self._port}: can't listen there{_told(error)}") from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -92,6 +92,14 @@ class Server:
 
     async def _close_all(self, _: web.Application) -> None:
         await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY) for socket in tuple(self._visits)))
+
+
+def _told(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return ": that is no name of a machine"
+    if error.errno == errno.EADDRINUSE:
+        return ": it is taken; --port=0 takes a free port"
+    return f" ({error.strerror})"
 
 
 def _file(text: str, kind: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ async def _from_page(into: asyncio.StreamWriter, socket: web.WebSocketResponse) 
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 continue
-            with suppress(ValueError, TypeError, KeyError, IndexError, AttributeError):
+            with suppress(ValueError, TypeError, LookupError, AttributeError, RecursionError):
                 await _pass_on(json.loads(message.data), into, socket)
 
 
@@ -120,7 +121,7 @@ async def _said(err: asyncio.StreamReader) -> str:
 
 
 def _cells(text: object, otherwise: int) -> int:
-    number = int(text) if isinstance(text, int | str) and str(text).isdecimal() else otherwise
+    number = int(text) if isinstance(text, int | str) and re.fullmatch("[0-9]{1,9}", str(text)) else otherwise
     return min(max(number, 1), MOST_CELLS)
 
 

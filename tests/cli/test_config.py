@@ -27,6 +27,12 @@ def test_without_a_file_all_is_as_usual(tmp_path: Path, monkeypatch: pytest.Monk
     assert config_path({VARIABLE: "~/x.toml"}) == Path.home() / "x.toml"
 
 
+def test_a_folder_that_can_not_be_looked_into_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", f"/{'x' * 300}")
+    assert load_config({}).written == frozenset()
+
+
 def test_a_file_asked_for_by_name_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"mine\.toml: can't be read: No such file"):
         load_config({VARIABLE: str(tmp_path / "mine.toml")})
@@ -92,6 +98,7 @@ def test_what_is_wrong_is_told_by_file_and_key(text: str, told: str, tmp_path: P
         ({"anywhere.help": "?"}, {"anywhere.help": "question_mark"}),
         ({"job.pause": "p", "job.presets": "space"}, {"job.pause": "p", "job.presets": "space"}),
         ({"failures.copy": "f"}, {"failures.copy": "f"}),
+        ({"wizard.quit": "Q"}, {"wizard.quit": "Q"}),
         ({"help.close": "q,X"}, {"help.close": "q,X"}),
     ],
 )
@@ -116,6 +123,9 @@ def test_keys_become_those_of_textual(wanted: dict[str, str], expected: dict[str
         ({"job.pause": "D"}, "keys: D is for job.pause (pause; again: resume) and for job.drain ("),
         ({"job.pause": "up"}, "keys: up is for job.pause (pause; again: resume) and for dials.up ("),
         ({"job.pause": "z", "job.drain": "z"}, "keys: z is for job.pause"),
+        ({"wizard.onward": "n"}, "keys.wizard.onward: 'n' can't be used: it is typed into the fields there"),
+        ({"wizard.take": "space"}, "keys.wizard.take: 'space' can't be used: it is typed"),
+        ({"typing.take": "!"}, "keys.typing.take: 'exclamation_mark' can't be used: it is typed"),
         ({"job.pause": "q"}, "keys: q is for job.pause (pause; again: resume) and for anywhere.quit ("),
     ],
 )

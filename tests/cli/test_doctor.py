@@ -2,6 +2,7 @@
 
 import socket
 
+import pytest
 from batchtop.engine.simulator import Behaviour, Simulator
 
 from .shell import CHAT, EMBEDDINGS, Shell
@@ -95,6 +96,25 @@ async def test_a_server_that_is_not_there_is_3(shell: Shell) -> None:
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
         shell.job(url, rows=2)
         await told(shell, 3, f"{url} can't be reached")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "part"),
+    [
+        ("SSL_CERT_FILE", "/nonexistent.pem", "SSL_CERT_FILE=/nonexistent.pem: can't be used (No such file"),
+        ("ALL_PROXY", "socks5://me:swordfish@127.0.0.1:1", "ALL_PROXY: a proxy is of the form http://host:port"),
+        ("HTTP_PROXY", "ftp://me:swordfish@127.0.0.1:1", "HTTP_PROXY: a proxy is of the form"),
+    ],
+)
+async def test_an_environment_that_no_client_can_use_is_2(
+    variable: str, value: str, part: str, shell: Shell, provider: Simulator
+) -> None:
+    shell.job(provider.base_url, rows=2)
+    ended = await shell.run("doctor", "job.toml", env={variable: value})
+    assert ended.code == 2, ended
+    (line,) = ended.err.splitlines()
+    assert part in line
+    assert "swordfish" not in line
 
 
 async def test_a_server_that_never_answers_is_3_as_soon_as_the_job_would_give_up(shell: Shell) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tempfile
 import time
 from pathlib import Path
 
@@ -72,6 +73,21 @@ async def test_only_a_failure_is_told_and_what_was_said_with_it(command: str, to
     assert len(said) < 3_000
 
 
+async def test_one_that_says_too_much_is_ended_before_the_disk_is_full() -> None:
+    begun = time.monotonic()
+    assert (await called("yes")).startswith("said more than 10 MB and was ended: y y")
+    assert time.monotonic() - begun < 5
+
+
+async def test_one_that_no_shell_could_be_given_is_said() -> None:
+    assert (await called("a\0b")).startswith("can't be run: ")
+
+
+async def test_no_room_for_what_is_told_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    assert await called("true") == "can't be run: No such file or directory"
+
+
 async def test_one_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
     began = time.monotonic()
     said = await called(f"sleep 60 & echo $! > {tmp_path}/pid; trap '' TERM; wait", limit_s=0.5)
@@ -115,6 +131,9 @@ async def test_one_that_is_given_up_is_ended() -> None:
         ("~/nonexistent-hook", "nonexistent-hook is not there, or no program"),
         ("echo 'never closed", "is no command line: "),
         ("if true", "is no command line: "),
+        ("a\0b", "is no command line: "),
+        ("x" * 200_000, "is no command line: "),
+        ("~nobody-of-that-name/hook", ""),
     ],
 )
 def test_what_can_be_known_beforehand(command: str, told: str) -> None:

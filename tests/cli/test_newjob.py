@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from batchtop.cli.newjob import Bench
-from batchtop.engine.errors import AuthError, BatchtopError, JobFileError
+from batchtop.engine.errors import AuthError, BatchtopError, InputError, JobFileError
 from batchtop.engine.job import ChatSpec
 from batchtop.engine.jobfile import load_job
 from batchtop.engine.simulator import Simulator
@@ -65,6 +65,7 @@ def test_what_stands_against_a_job_is_found(bench: Bench, tmp_path: Path, monkey
     assert found(key_env="MY_KEY") == []
     assert "no field 'txt'" in found(prompt="{txt}")[0]
     assert "there is no folder" in found(output="nowhere/out.jsonl")[0]
+    assert "File name too long" in found(output="o" * 300)[0]
     (tmp_path / "mine.jsonl").write_text("mine\n")
     assert "never written over" in found(output="mine.jsonl")[0]
 
@@ -75,6 +76,11 @@ def test_a_plan_is_made_and_can_be_given_up(bench: Bench, tmp_path: Path) -> Non
     told = bench.plan(spec, lambda rows, share: heard.append((rows, share)), threading.Event())(80)
     assert "2,000  rows in the input" in told
     assert heard[-1][0] == 2_000
+    (tmp_path / "in.jsonl").rename(tmp_path / "gone.jsonl")
+    assert any("No such file" in each.text for each in bench.findings(spec))
+    with pytest.raises(InputError, match="No such file"):
+        bench.plan(spec, lambda _rows, _share: None, threading.Event())
+    (tmp_path / "gone.jsonl").rename(tmp_path / "in.jsonl")
     given_up = threading.Event()
     given_up.set()
     with pytest.raises(BatchtopError, match="given up"):

@@ -104,7 +104,7 @@ async def test_the_cookie_is_for_this_page_alone(site: Site) -> None:
     async with site.client.get(site.letting_in, allow_redirects=False) as response:
         (cookie,) = response.cookies.values()
         assert (response.status, response.headers["Location"]) == (303, "/")
-        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/")
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
         assert cookie.key.endswith(str(site.letting_in.port))
     async with site.client.get(site.origin) as response:
         policy = response.headers["Content-Security-Policy"]
@@ -146,7 +146,17 @@ async def test_the_dashboard_is_drawn_hears_keys_and_goes_with_its_page(site: Si
         assert not any(token in word for word in (*dashboard.cmdline(), *dashboard.environ().values()))
         assert not any(token in word for word in psutil.Process(site.process.pid).cmdline())
         await socket.send_str(json.dumps(["resize", {"width": 120, "height": 36}]))
-        for nonsense in ("", "{}", "[]", '["stdin"]', '["resize", {"width": "x"}]', '["resize", 3]', '["stdin", 3]'):
+        for nonsense in (
+            "[" * 50_000,
+            "",
+            "{}",
+            "[]",
+            '["stdin"]',
+            '["resize", {"width": "x"}]',
+            '["resize", 3]',
+            f'["resize", {{"width": "{"9" * 5_000}", "height": 24}}]',
+            '["stdin", 3]',
+        ):
             await socket.send_str(nonsense)
         await socket.send_str(json.dumps(["stdin", "?"]))
         await drawn(socket, "The job")
@@ -192,9 +202,26 @@ async def test_what_keeps_a_server_from_starting(shell: Shell, site: Site) -> No
     taken = await shell.run("web", f"--port={port}")
     assert taken.code == 2
     assert f"127.0.0.1:{port}: can't listen there" in taken.err
+    for host, why in (("", "--host: an address is wanted"), ("é" * 90, "that is no name of a machine")):
+        wrong = await shell.run("web", f"--host={host}", "--port=0")
+        assert (wrong.code, wrong.out) == (2, "")
+        assert why in wrong.err
     unknown = await shell.run("web", "nonesuch", "--port=0")
     assert unknown.code == 2
     assert "there is no job named 'nonesuch'" in unknown.err
+
+
+async def test_one_that_only_reads_stays_so(shell: Shell) -> None:
+    path = shell.write("my.toml", "read_only = true")
+    process = shell.start("web", "--port=0", env={"BATCHTOP_CONFIG": str(path)})
+    await process.says("whoever has that address can look on;")
+    path.write_text("")
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+        site = Site(process, client)
+        await site.enter()
+        async with await site.visit():
+            await until(lambda: bool(site.dashboards()))
+            assert "--read-only" in site.dashboards()[0].cmdline()
 
 
 async def test_an_address_for_others_is_warned_of(shell: Shell) -> None:
@@ -239,6 +266,8 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
         ("127.0.0.1", "0.0.0.0", False),
         ("10.0.0.1", "10.0.0.1:8810", True),
         ("10.0.0.1", "evil.example:8810", False),
+        ("LOCALHOST", "localhost:8810", True),
+        ("My-Server", "my-server:8810", True),
         ("0.0.0.0", "my-server:8810", True),
     ],
 )

@@ -187,3 +187,8 @@ def test_any_csv_that_is_written_by_the_rules_comes_back(rows, table):
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *table])
     assert fields(rows("a.csv", out.getvalue())) == [{"a": a, "b": b} for a, b in table]
+
+
+def test_a_name_too_long_for_any_file_is_told():
+    with pytest.raises(InputError, match="File name too long"):
+        list(open_source(InputSpec(path=f"{'x' * 300}.jsonl")))

@@ -125,6 +125,8 @@ def test_a_job_file_reads_as_a_person_would_have_written_it() -> None:
         ("key_env", "A_KEY B_KEY,C_KEY", ""),
         ("key_env", "MY-KEY", "letters"),
         ("key_env", "sk-abc123def456ghi789", "a key itself"),
+        ("key_env", "abcdef0123456789abcdef0123456789", "a key itself"),
+        ("key_env", "MYPROVIDERKEY2", ""),
         ("id", "text", ""),
         ("id", "txt", "did you mean 'text'"),
         ("name", "my reviews", "letters"),

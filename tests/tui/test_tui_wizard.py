@@ -1,7 +1,10 @@
 """The wizard for new jobs, from the file to the job's screen."""
 
 import json
+import os
 import re
+import resource
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,7 +12,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from batchtop.engine.errors import WorkspaceError
+from batchtop.engine.errors import OutputError, WorkspaceError
 from batchtop.tui.draft import Draft
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.jobs import JobsScreen
@@ -234,6 +237,22 @@ async def test_the_preview_follows_what_is_typed() -> None:
         await driver.until(lambda: draft(driver).system == "Be brief.{id}")
 
 
+async def test_control_codes_never_reach_the_terminal(folder: Path) -> None:
+    (folder / "orders.jsonl").write_text(json.dumps({"\x1b]0;evil\x07": 1, "text": "t"}) + "\n")
+    async with wizard() as driver:
+        await paste(driver, "orders.jsonl\x1b\x9b")
+        await driver.press("enter")
+        await driver.until_shown("▸ 2 Task")
+        await paste(driver, "m")
+        await driver.press("pagedown")
+        await driver.until_shown("▸ 3 Prompt")
+        await driver.press("ctrl+o")
+        await driver.until(lambda: isinstance(driver.app.screen, PickScreen))
+        await driver.press("enter")
+        await paste(driver, "\ta\n\x1b]52;c;AAAA\x07b")
+        await driver.until(lambda: draft(driver).prompt == "{text}\ta\n]52;c;AAAAb")
+
+
 async def test_a_brace_without_its_partner_goes_no_further() -> None:
     async with wizard() as driver:
         await to_prompt(driver)
@@ -373,6 +392,30 @@ def test_a_job_file_is_never_written_over_unasked(tmp_path: Path) -> None:
     assert write_job(path, "b", over=True)
     path.write_bytes(b"\xff")
     assert not write_job(path, "b")
+
+
+def test_a_job_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old, new = tmp_path / "old.toml", tmp_path / "new.toml"
+    old.write_text("mine")
+    heard = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        for path in (old, new):
+            with pytest.raises(OutputError, match="cannot be written"):
+                write_job(path, "x" * 1_000, over=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, heard)
+    assert [each.name for each in tmp_path.glob("*.toml*")] == ["old.toml"]
+    assert old.read_text() == "mine"
+
+
+@pytest.mark.timeout(10)
+def test_a_job_file_is_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "job.toml")
+    with pytest.raises(OutputError, match="no regular file"):
+        write_job(tmp_path / "job.toml", "a")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (60, 20)])

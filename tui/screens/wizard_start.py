@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from ...engine.errors import BatchtopError, OutputError
+from ...engine.output.whole import whole_file
 from ...engine.text import clean
 from ..jobtext import job_text
 from ..line import Line, line
@@ -163,10 +164,10 @@ def write_job(path: Path, text: str, *, over: bool = False) -> bool:
     Raises OutputError.
     """
     try:
-        if not over and path.exists():
+        if not over and path.is_file():
             return path.read_text(encoding="utf-8") == text
-        with path.open("w" if over else "x", encoding="utf-8") as file:
-            file.write(text)
+        with whole_file(path, "job file", lambda _: True, ()) as file:
+            file.write(text.encode())
     except UnicodeDecodeError:
         return False
     except (OSError, ValueError) as error:

@@ -1,5 +1,8 @@
 """What is typed into, and picked from."""
 
+import re
+
+from textual.events import Paste
 from textual.message import Message
 from textual.widgets import Input, TextArea
 
@@ -7,8 +10,19 @@ from ..glyphs import Charset
 from ..line import Tone, line
 from .painted import Painted
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""What a terminal would obey when it is drawn; not the tab and the ends of lines."""
 
-class TextField(Input):
+
+class Plain:
+    """A field that takes no control codes, which would be drawn as they are."""
+
+    def on_paste(self, event: Paste) -> None:
+        """Leave them out of what is pasted, before the field itself takes it."""
+        event.text = _CONTROL.sub("", event.text)
+
+
+class TextField(Plain, Input):
     """One line of text."""
 
     DEFAULT_CSS = "TextField { height: 1; width: 1fr; scrollbar-size: 0 0; }"
@@ -24,7 +38,7 @@ class TextField(Input):
             self.cursor_position = len(value)
 
 
-class TextEditor(TextArea):
+class TextEditor(Plain, TextArea):
     """Several lines of text."""
 
     DEFAULT_CSS = """

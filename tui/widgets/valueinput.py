@@ -6,9 +6,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from ..actions import bindings
+from .fields import Plain
 
 
-class ValueInput(Input):
+class ValueInput(Plain, Input):
     """One line of text that Esc leaves."""
 
     BINDINGS = bindings("typing")
