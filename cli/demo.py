@@ -17,6 +17,7 @@ from typing import Final
 from ..engine.errors import OutputError, StoppedError, UsageError
 from ..engine.jobfile import load_job
 from ..engine.settings import did_you_mean
+from .arguments import DEFAULT_DB
 from .parser import parser
 from .run import adjusted, start
 from .say import say
@@ -33,6 +34,8 @@ def demo(options: Namespace) -> int:
         return _list()
     scenario = _scenario(options.scenario)
     switches = _checked(*scenario.provider, *options.provider)
+    if options.db != DEFAULT_DB:
+        raise UsageError("--db: the demo makes a workspace of its own; --folder says where")
     folder = options.folder or Path(tempfile.mkdtemp(prefix="batchtop-demo-"))
     options.db = folder / "batchtop.db"
     if scenario is not DEFAULT:

@@ -181,8 +181,7 @@ class Engine:
         identity = (f"{task.base_url} {task.model} {key_name}", key_tag(key or ""))
         lane = self._lanes.get(identity)
         if lane is None:
-            host = urlsplit(task.base_url).netloc
-            name = f"{task.model} @ {host}{' · ' if key_name else ''}{key_name}"
+            name = f"{task.model} @ {_place(task.base_url)}{' · ' if key_name else ''}{key_name}"
             lane = self._lanes[identity] = Lane(name, self._clock, secret=key or "")
             if state := self._remembered.get(identity):
                 lane.restore(state, self._clock.wall())
@@ -217,6 +216,12 @@ class Engine:
         finally:
             self._remember_lanes()
             inbox.leave()
+
+
+def _place(base_url: str) -> str:
+    """Return what tells a server from others for people: its host, and the path where that is not what most have."""
+    url = urlsplit(base_url)
+    return url.netloc + url.path.rstrip("/").removesuffix("/v1")
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

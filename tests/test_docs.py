@@ -15,7 +15,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from batchtop.cli import hook
 from batchtop.cli import parser as door
+from batchtop.cli.config import VARIABLE, Notify, Plain, load_config
+from batchtop.cli.keymap import keymap
+from batchtop.cli.scenarios import SCENARIOS
 from batchtop.engine import ending, errors
 from batchtop.engine.job import ChatSpec, EmbeddingsSpec, InputSpec, OutputSpec
 from batchtop.engine.jobfile import load_job
@@ -24,6 +28,8 @@ from batchtop.engine.settings import DIALS, Settings, allowed, show
 from batchtop.engine.simulator import Behaviour, Simulator
 from batchtop.tui.actions import ACTIONS, TITLES
 from batchtop.tui.keys import key_name
+from batchtop.tui.screens.job import ROOMY
+from batchtop.tui.widgets.toosmall import LEAST
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -132,6 +138,32 @@ def test_every_exit_code_is_told():
     raised = {each.exit_code for each in vars(errors).values() if isinstance(each, type)}
     ended = {value for name, value in vars(ending).items() if name.startswith("EXIT_")}
     assert {int(row[0]) for row in table("Headless")[1:]} == raised | ended
+
+
+def test_every_scenario_of_the_demo_is_told():
+    scenarios, _ = section("See it in trouble").split("The troubles are switches")
+    assert set(re.findall(r"(?m)^\| `([^`]+)`", scenarios)) == set(SCENARIOS)
+
+
+def test_every_key_of_the_config_file_is_told(tmp_path):
+    (block,) = blocks("text", section("Dashboard"))
+    path = tmp_path / "config.toml"
+    path.write_text(block, encoding="utf-8")
+    config = load_config({VARIABLE: str(path)})
+    plain, notify = Plain.__struct_fields__, Notify.__struct_fields__
+    assert config.written - {f"keys.{each}" for each in config.keys} == {*plain, *(f"notify.{each}" for each in notify)}
+    assert keymap(config.keys, path) == {"job.pause": "space,P"}
+
+
+def test_what_a_hook_is_told_is_told():
+    had = set(re.findall(r'"(BATCHTOP_[A-Z_]+)"', Path(hook.__file__).read_text(encoding="utf-8")))
+    assert had <= set(quoted(section("Dashboard")))
+
+
+def test_the_sizes_told_are_those_of_the_screens():
+    text = section("Dashboard")
+    assert f"needs {LEAST[0]} x {LEAST[1]} cells" in text
+    assert f"everything at once from {ROOMY[0]} x {ROOMY[1]}" in text
 
 
 @pytest.mark.parametrize(

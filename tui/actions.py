@@ -51,7 +51,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("job", "range_back", "T", "range(-1)", "less time", "the same, backwards"),
     Action("job", "view", "v", "view", "latency: heat map or lines", "latency as a heat map, or as lines"),
     Action("job", "save", "S", "save", "save as preset", "save these settings as a preset of your own", writes=True),
-    Action("job", "earlier", "comma", "past(-1)", "look back", "what every number was before, along the charts", 16),
+    Action("job", "earlier", "comma", "past(-1)", "look back", "what every number was before, along the charts", 10),
     Action("job", "later", "full_stop", "past(1)", "look on", "the same, forwards; behind the end: now"),
     Action("job", "much_earlier", "less_than_sign", "leap(-1)", "look far back", "the same, ten steps back"),
     Action("job", "much_later", "greater_than_sign", "leap(1)", "look far on", "the same, ten steps forwards"),

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
+from select import select
 from typing import Final, TypeVar
 
 from rich.console import RenderableType
@@ -55,6 +58,8 @@ class Dashboard(App[Exit], inherit_bindings=False):
     TITLE = "batchtop"
     AUTO_FOCUS = None
     BINDINGS = bindings("anywhere")
+    CSS = "CommandPalette CommandList { min-width: 20; min-height: 4; max-height: 16; }"
+    """Room for the palette's list even where the terminal has none: without any, paging in it breaks."""
 
     def __init__(
         self,
@@ -103,6 +108,14 @@ class Dashboard(App[Exit], inherit_bindings=False):
     def leave(self, choice: Exit) -> None:
         """Close the dashboard, which then returns this choice."""
         self.exit(choice)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the terminal is slower than what is drawn on it, so that more would only be seen later."""
+        terminal = None if self.is_headless else sys.__stderr__  # which is where textual draws
+        with suppress(OSError, ValueError):  # closed: somebody else ends the dashboard for that
+            return terminal is not None and not select([], [terminal], [], 0)[1]
+        return False
 
     def interrupt(self) -> None:
         """Close the dashboard because of a signal, or for want of a terminal; the jobs go on."""

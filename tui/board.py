@@ -39,6 +39,11 @@ class Board(Protocol):
     workbench: Workbench | None
     """What checks and starts new jobs; without it there are none."""
 
+    @property
+    def behind(self) -> bool:
+        """Whether the terminal is slower than what is drawn on it, so that more would only be seen later."""
+        ...
+
     def tell(self, job: str, verb: str, args: Mapping[str, object]) -> None:
         """Send a command; its answer comes to the screen that is open then, as `Delivered`."""
         ...

@@ -126,3 +126,9 @@ def answered(shell: Shell) -> set[str]:
     ids = [line["id"] for line in shell.lines("demo/answers.jsonl")]
     assert len(set(ids)) == len(ids)
     return set(ids)
+
+
+async def test_a_workspace_of_ones_own_is_no_place_for_the_demo(shell: Shell) -> None:
+    ended = await shell.run("--db", "mine.db", "demo", "--no-ui")
+    assert ended.code == 2
+    assert "--folder" in ended.err

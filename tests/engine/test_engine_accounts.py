@@ -81,6 +81,21 @@ class TestOverHttp:
         assert [(lane.cost, lane.requests) for lane in other] == [(None, 100)]
 
 
+async def test_two_servers_on_one_host_have_an_account_each_over_all_runs(desk: Desk):
+    host = "http://127.0.0.1:9"
+    keys = {"api_key_env": ("KEY_A",)}
+    other = Fallback(model="gpt-4o-mini", base_url=f"{host}/other/v1", **keys)
+    spec = desk.job(task=chat(f"{host}/one/v1", prompt="{text}", fallback=(other,), **keys))
+    for count in (100, 150):
+        desk.rows(count)
+        await desk.run(spec, TWO_KEYS)
+        shot = desk.snapshot()
+        assert [lane.name for lane in shot.lanes] == [
+            f"gpt-4o-mini @ 127.0.0.1:9/{place} · KEY_A" for place in ("one", "other")
+        ]
+        agree(shot.lanes, shot.job)
+
+
 async def test_samples_tell_of_connections_the_limit_and_the_loop(desk: Desk):
     desk.rows(30)
     async with Simulator(Behaviour(latency_ms=400)) as provider:

@@ -246,6 +246,7 @@ async def test_a_job_that_ends_while_a_value_is_typed_closes_the_field() -> None
 async def test_a_job_that_nobody_moves_is_told(engine: EngineRow | None, told: str) -> None:
     async with dashboard(FakeSource(snapshot(engine=engine))) as tui:
         await tui.until_shown(told)
+        assert ("its engine is gone: run the job again" in tui.text()) == (engine is None)
 
 
 async def test_a_lost_workspace_is_told_and_found_again() -> None:

@@ -92,13 +92,6 @@ async def test_no_colour_is_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(colour is None or colour.is_default for colour in colours), colours
 
 
-@pytest.mark.parametrize("theme", ["batchtop", "textual-dark", "textual-light", "ansi-dark", "ansi-light"])
-async def test_every_theme_draws_the_screen(theme: str) -> None:
-    async with dashboard(environment={"TEXTUAL_THEME": theme}, size=(120, 36)) as tui:
-        await tui.until_shown("4,068 done")
-        assert tui.app.theme == theme
-
-
 @pytest.mark.parametrize(
     "still",
     [snapshot(), ended(), snapshot(job=replace(JOB, state=JobState.PAUSED), lanes=(replace(LANE, reset_at=None),))],

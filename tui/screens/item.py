@@ -68,8 +68,16 @@ class ItemScreen(ModalScreen[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Read at once, and then now and again."""
-        self.set_interval(LOOK_S, self.look)
+        self._looking = self.set_interval(LOOK_S, self.look)
         self.look()
+
+    def on_screen_suspend(self) -> None:
+        """Don't even look while another screen covers this one: textual repaints both for that."""
+        self._looking.pause()
+
+    def on_screen_resume(self) -> None:
+        """Look again."""
+        self._looking.resume()
 
     def look(self) -> None:
         """Read the item, unless a read is under way."""

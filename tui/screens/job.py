@@ -83,7 +83,15 @@ class JobScreen(PastScreen, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Look every second how old the numbers are, as a read may hang."""
-        self.set_interval(1.0, self._tell_age)
+        self._aging = self.set_interval(1.0, self._tell_age)
+
+    def on_screen_suspend(self) -> None:
+        """Don't even look while another screen covers this one."""
+        self._aging.pause()
+
+    def on_screen_resume(self) -> None:
+        """Look again."""
+        self._aging.resume()
 
     def on_resize(self) -> None:
         """Make use of the size; close the field when it goes out of sight: hidden, it would keep its keys."""
@@ -125,7 +133,7 @@ class JobScreen(PastScreen, inherit_bindings=False):
         )
 
     def _tell_age(self) -> None:
-        if self.snapshot is not None and self.is_current:
+        if self.snapshot is not None:
             self.header.say(self._said(self.header.said.trouble))
 
     def on_read_failed(self, message: ReadFailed) -> None:

@@ -13,7 +13,6 @@ from textual.timer import Timer
 from ...engine.errors import BatchtopError
 from ..actions import of
 from ..board import Board
-from ..courier import SourceThread
 from ..keys import Where
 from ..messages import ReadFailed
 from ..widgets.keybar import KeyBar
@@ -23,16 +22,14 @@ from ..widgets.toosmall import TooSmall
 class Poll:
     """Reads, and posts what was read, or why it could not be, to its screen."""
 
-    def __init__(
-        self, screen: Screen[None], thread: SourceThread, read: Callable[[], Message], refresh_s: float
-    ) -> None:
-        self._screen, self._thread, self._read, self._refresh_s = screen, thread, read, refresh_s
+    def __init__(self, screen: Screen[None], board: Board, read: Callable[[], Message]) -> None:
+        self._screen, self._board, self._read = screen, board, read
         self._busy = self._wanted = False
         self._timer: Timer | None = None
 
     def start(self) -> None:
-        """Read at once, and then every `refresh_s`."""
-        self._timer = self._screen.set_interval(self._refresh_s, self.ask)
+        """Read at once, and then every `refresh_s`, as long as the terminal takes what is drawn."""
+        self._timer = self._screen.set_interval(self._board.refresh_s, self._ask_in_time)
         self.ask()
 
     def pause(self) -> None:
@@ -45,6 +42,10 @@ class Poll:
         if self._timer is not None:
             self._timer.resume()
             self.ask_anew()
+
+    def _ask_in_time(self) -> None:
+        if not self._board.behind:
+            self.ask()
 
     def ask(self) -> None:
         """Read, unless a read is under way."""
@@ -59,7 +60,7 @@ class Poll:
 
     async def _run(self) -> None:
         try:
-            self._screen.post_message(await self._thread.call(self._read))
+            self._screen.post_message(await self._board.thread.call(self._read))
         except BatchtopError as error:
             self._screen.post_message(ReadFailed(str(error)))
         finally:
@@ -79,7 +80,7 @@ class PollingScreen(Screen[None], inherit_bindings=False):
         super().__init__(classes=f"-{board.charset}")
         self.board = board
         self._writing = frozenset(action.method.partition("(")[0] for action in of(*self.PLACES) if action.writes)
-        self.poll = Poll(self, board.thread, self.read, board.refresh_s)
+        self.poll = Poll(self, board, self.read)
         self.keys, self.too_small = KeyBar(charset=board.charset), TooSmall(charset=board.charset)
 
     def on_mount(self) -> None:

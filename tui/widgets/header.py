@@ -6,7 +6,7 @@ from typing import Final
 
 from textual.geometry import Size
 
-from ...engine.snapshot import JobRow, JobState, Snapshot
+from ...engine.snapshot import ACTIVE, JobRow, JobState, Snapshot
 from ...engine.text import clean
 from .. import format as say
 from ..limiting import idle, limit_texts, silence
@@ -26,6 +26,9 @@ STATES: Final[dict[JobState, tuple[str, Tone]]] = {
     JobState.CANCELLED: ("✕", "warn"),
     JobState.STOPPED: ("■", "error"),
 }
+
+
+_WHERE: Final = (" where it stopped", "")
 
 
 def state_span(state: JobState) -> Span:
@@ -127,6 +130,8 @@ def _about(snapshot: Snapshot, cells: int, said: Said) -> Line:
 
 def _in_the_way(snapshot: Snapshot, *, limit: bool) -> list[Span]:
     """Return what to say of a job that is not simply on its way, the longest telling first."""
+    if snapshot.job.state in ACTIVE and snapshot.engine is None:
+        return [(f"▲ its engine is gone: run the job again, and it goes on{where}", "warn") for where in _WHERE]
     silent = silence(snapshot)
     if snapshot.job.reason and not silent:
         return [(clean(snapshot.job.reason), STATES[snapshot.job.state][1])]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from textual import events
 
@@ -10,6 +11,9 @@ from ..glyphs import Charset
 from ..keys import Action, key_name
 from ..line import Line, join, line, width
 from .painted import Painted
+
+_PAIRS: Final = {"dials.less": "dials.more", "job.earlier": "job.later"}
+"""Actions that go both ways, which the bar shows together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class KeyBar(Painted):
     shown: tuple[Key, ...] = ()
 
     def show(self, labels: Mapping[str, str] | None = None) -> None:
-        """Draw the keys bound now; `labels` say what an action is called now. On a screen that is gone there are none."""
+        """Draw the keys bound now; `labels` say what an action is called now. A screen that is gone has none."""
         if not self.is_attached:
             return
         bound: dict[str, list[str]] = {}
@@ -57,7 +61,7 @@ class KeyBar(Painted):
 def key_line(action: Action, bound: Mapping[str, Sequence[str]], charset: Charset, label: str) -> Line:
     """Return a key and its word; a pair of keys that go both ways stands as one."""
     first = key_name(bound[action.id][0], charset)
-    other = bound.get("dials.more") if action.id == "dials.less" else None
+    other = bound.get(_PAIRS.get(action.id, ""))
     return line((first + (key_name(other[0], charset) if other else ""), "key"), f" {label}")
 
 

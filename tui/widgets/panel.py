@@ -74,9 +74,11 @@ class Panel(Vertical):
         )
 
     def _cursor(self, snapshot: Snapshot, within: Frame) -> int | None:
+        """Return the bin that the cursor stands in, None also where it stands before what the chart shows."""
         if self.then is None:
             return None
-        return min(max(within.bin_of(place_of(snapshot, self.then.taken_at)), 0), within.bins - 1)
+        cursor = within.bin_of(place_of(snapshot, self.then.taken_at))
+        return min(cursor, within.bins - 1) if cursor >= 0 else None
 
     @property
     def title_width(self) -> int:
