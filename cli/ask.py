@@ -8,8 +8,9 @@ from typing import Final
 
 from ..engine.errors import BatchtopError, SettingError, UsageError, WorkspaceError
 from ..engine.settings import Value, parse_assignments
-from ..engine.snapshot import JobRow
+from ..engine.snapshot import ACTIVE, JobRow
 from ..engine.store import commands
+from ..engine.store.lanes import switch_at_rest
 from ..engine.store.lock import owner
 from .opened import opened
 
@@ -43,9 +44,15 @@ def change(options: Namespace) -> int:
 
 
 def lane(options: Namespace) -> int:
-    """Switch a lane of a job off or on; the engine finds it by its name or a part of that."""
-    _job_of_an_engine(options)
-    tell(options, "lane", {"name": options.lane, "enabled": options.state == "on"})
+    """Switch a lane of a job off or on, for its next run where none is under way; a part of its name will do."""
+    with opened(options.db) as reader:
+        job, engine = reader.known_job(options.job), reader.engine()
+    enabled = options.state == "on"
+    if job.state in ACTIVE and engine is not None:
+        tell(options, "lane", {"name": options.lane, "enabled": enabled})
+    else:
+        name = switch_at_rest(options.db, job, options.lane, enabled=enabled)
+        print(f"{job.name}: {name} is {options.state} in its next run")
     return 0
 
 

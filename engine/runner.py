@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from .clock import Clock
@@ -10,6 +11,7 @@ from .ending import End, ended, interrupted, stopped
 from .errors import BatchtopError, InputError, UsageError
 from .hold import Hold
 from .job import JobSpec, check_budget
+from .limits import LaneClosed
 from .loading import input_stamp, prepare
 from .parts import Parts
 from .redo import Redo
@@ -206,7 +208,13 @@ class Runner:
                 self.finishing = True  # what is made pending from now on would be left behind
             finally:
                 await _stopped(feeding, sampling, tending)
-        return ended(self._loop.stop, await self._row())
+        return self._ended(await self._row())
+
+    def _ended(self, row: JobRow) -> End:
+        end = ended(self._loop.stop, row)
+        if isinstance(self._loop.stop, LaneClosed) and self._ways.off:
+            return replace(end, reason=f"{end.reason}; switched off: {self._ways.off} (`batchtop lane` switches on)")
+        return end
 
     async def _row(self) -> JobRow:
         row = await self._writer.run(lambda db: read_job(db, self.spec.name))

@@ -198,3 +198,13 @@ class Snapshot:
     """The whole course of the job, where the window asked for has no end."""
     moment: float | None = None
     """The moment of the past that this tells of, seconds since the epoch; None for now."""
+
+    def tells_as(self, other: "Snapshot") -> bool:
+        """Return whether another one of a job that has ended tells the same, whenever it was taken."""
+        ended = self.job.state not in ACTIVE and other.job.state not in ACTIVE
+        same = self.samples is other.samples and self.course is other.course and self.window_s == other.window_s
+        return ended and same and _told(self) == _told(other)
+
+
+def _told(snapshot: Snapshot) -> tuple[object, ...]:
+    return snapshot.job, snapshot.dials, snapshot.lanes, snapshot.events, snapshot.changes, snapshot.moment

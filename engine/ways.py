@@ -29,6 +29,11 @@ class Ways:
         """Return how each lane stands, with what this job has used of it."""
         return tuple(_state(route, wall_now) for route in self._routes)
 
+    @property
+    def off(self) -> str:
+        """The lanes that a person switched off, or nothing."""
+        return ", ".join(route.lane.name for route in self._routes if not route.enabled)
+
     def obey(self, settings: Settings) -> None:
         """Keep to the limits of these settings from now on."""
         limits = limits_of(self._task, settings)
@@ -47,7 +52,7 @@ class Ways:
             if state := known.get(route.lane.name):
                 route.used = _continued(route.used, state)
                 route.enabled = state.enabled
-        off = ", ".join(route.lane.name for route in self._routes if not route.enabled)
+        off = self.off
         if any(route.enabled for route in self._routes):
             return f"still switched off: {off}" if off else ""
         for route in self._routes:
@@ -56,7 +61,7 @@ class Ways:
 
     def reopen(self) -> str:
         """Try lanes again that the server refused, or gave up; return which. Raises UsageError when there is none."""
-        holds = [(route.lane, route.lane.hold()) for route in self._routes]
+        holds = [(route.lane, route.lane.hold()) for route in self._routes if route.enabled]
         out = [lane for lane, hold in holds if hold and hold.reason in {"closed", "breaker"}]
         if not out:
             resting = [lane.name for lane, hold in holds if hold and hold.reason == "cooldown"]
@@ -80,13 +85,17 @@ class Ways:
         return route
 
     def _named(self, name: str) -> Route:
-        whole = [route for route in self._routes if route.lane.name == name]
-        found = whole or [route for route in self._routes if name.casefold() in route.lane.name.casefold()]
-        if len(found) == 1:
-            return found[0]
-        names = ", ".join(route.lane.name for route in found or self._routes)
-        told = f"several lanes match {name!r}" if found else f"there is no lane {name!r}; there are"
-        raise UsageError(f"{self._job}: {told}: {names}")
+        whole = named([route.lane.name for route in self._routes], name, self._job)
+        return next(route for route in self._routes if route.lane.name == whole)
+
+
+def named(lanes: Sequence[str], part: str, job: str) -> str:
+    """Return the lane of a job that has this name, or this in its name; raises UsageError unless that is one."""
+    found = [lane for lane in lanes if lane == part] or [lane for lane in lanes if part.casefold() in lane.casefold()]
+    if len(found) == 1:
+        return found[0]
+    told = f"several lanes match {part!r}" if found else f"there is no lane {part!r}; there are"
+    raise UsageError(f"{job}: {told}: {', '.join(found or lanes) or 'none'}")
 
 
 def _state(route: Route, wall_now: float) -> LaneState:

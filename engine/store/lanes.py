@@ -1,8 +1,13 @@
 """What lanes have used and learned, kept for the engine that comes next."""
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import TypeAlias
 
+from ..snapshot import JobRow
+from ..ways import named
+from .migrations import connect, transaction
 from .writer import Writer
 
 Identity: TypeAlias = tuple[str, str]
@@ -22,3 +27,18 @@ def remember(writer: Writer, identity: Identity, state: bytes, at: float) -> Non
         "INSERT OR REPLACE INTO lane_memory (name, key_tag, state, at) VALUES (?, ?, ?, ?)",
         (*identity, state.decode(), at),
     )
+
+
+def switch_at_rest(path: Path, job: JobRow, part: str, *, enabled: bool) -> str:
+    """Switch a lane off or on for the next run of a job that no engine runs, and return its name.
+
+    Raises UsageError where the job has no such lane, or several.
+    """
+    with closing(connect(path)) as db, transaction(db):
+        lanes = [name for (name,) in db.execute("SELECT name FROM lanes WHERE job = ? ORDER BY name", (job.id,))]
+        lane = named(lanes, part, job.name)
+        db.execute(
+            "UPDATE lanes SET state = json_set(state, '$.enabled', json(?)) WHERE job = ? AND name = ?",
+            ("true" if enabled else "false", job.id, lane),
+        )
+    return lane

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import isinf
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,12 +14,13 @@ from ..errors import UsageError, WorkspaceError
 from ..job import JobSpec
 from ..settings import DIALS, Resolved, Settings, Value
 from ..snapshot import WINDOW_S, Change, EngineRow, Event, JobRow, JobState, LaneState, Sample, Snapshot
-from .history import SAMPLE_COLUMNS, CourseReader, all_samples, as_sample, lanes_now, samples_between
+from .history import CourseReader, all_samples, lanes_now, samples_between
 from .latest import Latest, latest
 from .lock import owner
 from .migrations import BUSY_TIMEOUT_S, STEPS
 from .moment import moment
 from .rates import RateReader, Rates
+from .recent import RecentReader
 from .results import Results
 from .story import ItemStory, item_story
 
@@ -58,6 +60,7 @@ class Reader:
         self.results: Final = Results(self._db)
         self._course: Final = CourseReader(self._db)
         self._rates: Final = RateReader(self._db)
+        self._recent: Final = RecentReader(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -122,14 +125,17 @@ class Reader:
         """Return a job as it stood at a moment of the past, or None when there is no such job."""
         with self.results.one_moment():
             job = self.job(name)
-            return moment(self._db, self._snapshot(job, WINDOW_S), at, EVENTS_SHOWN) if job else None
+            if job is None:
+                return None
+            now = replace(self._snapshot(job, WINDOW_S), changes=self.changes(job.id))
+            return moment(self._db, now, at, EVENTS_SHOWN)
 
     def _snapshot(self, job: JobRow, window_s: float) -> Snapshot:
         return Snapshot(
             taken_at=time.time(),
             job=job,
             dials=self._dials(job.id),
-            samples=self._samples(job.id, WINDOW_S if isinf(window_s) else window_s),
+            samples=self.recent(job.id, WINDOW_S if isinf(window_s) else window_s),
             lanes=self._lanes(job.id),
             events=self._events(job.id),
             changes=self.changes(job.id, CHANGES_SHOWN),
@@ -137,6 +143,10 @@ class Reader:
             window_s=window_s,
             course=self._course.read_on(job.id) if isinf(window_s) else None,
         )
+
+    def recent(self, job: int, window_s: float) -> tuple[Sample, ...]:
+        """Return the samples of the last `window_s` seconds that a job has any of, oldest first."""
+        return self._recent.read(job, window_s)
 
     def history(self, job: int) -> Iterator[Sample]:
         """Yield every sample of a job, oldest first."""
@@ -176,14 +186,6 @@ class Reader:
         rows = self._db.execute("SELECT key, value, origin FROM dials WHERE job = ?", (job,)).fetchall()
         values: dict[str, Any] = {key: as_value(key, value) for key, value, _ in rows if key in DIALS}
         return Resolved(Settings(**values), {key: origin for key, _, origin in rows if key in DIALS})
-
-    def _samples(self, job: int, window_s: float) -> tuple[Sample, ...]:
-        rows = self._db.execute(
-            f"""SELECT {SAMPLE_COLUMNS} FROM samples
-            WHERE job = ?1 AND at > (SELECT max(at) FROM samples WHERE job = ?1) - ?2 ORDER BY at""",
-            (job, window_s),
-        )
-        return tuple(map(as_sample, rows))
 
     def _lanes(self, job: int) -> tuple[LaneState, ...]:
         return lanes_now(self._db, job)

@@ -40,5 +40,21 @@ async def test_a_key_is_switched_off_and_on(shell: Shell, provider: Simulator) -
     await until(lambda: len({arrival.key for arrival in provider.arrivals[before:]}) == 2)
     process.signal(signal.SIGTERM)
     assert (await process.end(within_s=5)).code == 130
-    gone = await shell.run("lane", "job", "KEY_ONE", "off")
-    assert (gone.code, "no engine is running" in gone.err) == (2, True)
+
+
+async def test_a_job_that_ended_for_want_of_the_lane_that_is_off_says_so_and_gets_it_back(
+    shell: Shell, provider: Simulator
+) -> None:
+    provider.behaviour = Behaviour(latency_ms=20, keys=("swordfish-1",))
+    shell.job(provider.base_url, rows=20, keys='"KEY_ONE", "KEY_TWO"', settings="batch_size = 1\nconcurrency = 2")
+    assert (await shell.run("run", "job.toml", "--no-ui", "--set", "cost=0", env={"KEY_ONE": "swordfish-1"})).code == 0
+    off = await shell.run("lane", "job", "KEY_ONE", "off")
+    assert off.out.endswith("KEY_ONE is off in its next run\n")
+    with (shell.folder / "in.jsonl").open("a") as rows:
+        rows.write('{"id": 777, "text": "one more"}\n')
+    stopped = await shell.run("run", "job.toml", "--no-ui", env=KEYS)
+    assert stopped.code == 4
+    assert "switched off: " in stopped.err
+    assert (await shell.run("lane", "job", "key_one", "on")).code == 0
+    assert (await shell.run("run", "job.toml", "--no-ui", env=KEYS)).code == 0
+    assert "there is no lane 'KEY_9'" in (await shell.run("lane", "job", "KEY_9", "on")).err

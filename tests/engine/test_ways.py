@@ -74,9 +74,12 @@ class TestSwitching:
         with pytest.raises(UsageError, match="KEY_B is the only lane that job can use; pause the job instead"):
             ways(both).switch(B, enabled=False)
         ways(both).switch(A, enabled=False)
-        assert ways(both).reopen() == A
+        with pytest.raises(UsageError, match="no key was refused"):
+            ways(both).reopen()  # nothing would be sent by it
         with pytest.raises(UsageError, match="only lane"):
             ways(both).switch(B, enabled=False)
+        ways(both).switch(A, enabled=True)
+        assert ways(both).reopen() == A
 
 
 class TestGoingOn:

@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 from threading import Event
+from typing import Any
 
 import pytest
 from batchtop.engine.errors import PresetError
@@ -14,6 +15,7 @@ from batchtop.tui.screens.jobs import JobsScreen
 from batchtop.tui.screens.presets import PresetScreen
 from batchtop.tui.screens.question import QuestionScreen
 from batchtop.tui.tuning import ORDER
+from batchtop.tui.widgets.throughput import Throughput
 from textual import events
 from textual.worker import WorkerFailed
 
@@ -482,3 +484,28 @@ async def test_dials_out_of_sight_are_counted(options: dict[str, bool], arrow: s
         assert f"{arrow} {len(ORDER) - 4} more" in tui.text()
         await tui.press(*["down"] * (len(ORDER) - 1))
         assert " more" not in tui.text()
+
+
+async def test_an_ended_job_that_has_nothing_new_to_tell_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[object] = []
+    show = Throughput.show
+
+    def counted(panel: Throughput, *snapshots: Any) -> None:
+        drawn.append(snapshots)
+        show(panel, *snapshots)
+
+    monkeypatch.setattr(Throughput, "show", counted)
+    source = FakeSource(ended())
+    async with dashboard(source) as tui:
+        await tui.read_again()
+        before = len(drawn)
+        await tui.read_again()
+        await tui.read_again()
+        assert len(drawn) == before
+        source.trouble = "batchtop.db: cannot be read"
+        await tui.until_shown("cannot be read")
+        source.trouble = ""
+        await tui.until(lambda: "cannot be read" not in tui.text())
+        source.current = replace(source.current, job=replace(source.current.job, failed=77))
+        await tui.until_shown("77 failed")
+        assert len(drawn) == before + 1

@@ -86,7 +86,7 @@ class JobScreen(PastScreen, inherit_bindings=False):
         self._aging = self.set_interval(1.0, self._tell_age)
 
     def on_screen_suspend(self) -> None:
-        """Don't even look while another screen covers this one."""
+        """Stand still below another screen."""
         self._aging.pause()
 
     def on_screen_resume(self) -> None:
@@ -106,9 +106,12 @@ class JobScreen(PastScreen, inherit_bindings=False):
         if message.snapshot is None:
             self.header.fail(self.job, f"there is no job {self.job!r} in this workspace")
             return
-        self.snapshot, then = message.snapshot, message.then
+        then, told = message.then, self._tells_nothing_new(message.snapshot, message.then)
+        self.snapshot = message.snapshot
         before, self.shown = self.shown, then or self.snapshot
         self.header.say(self._said())
+        if told:
+            return
         for panel in self.panels:
             panel.show(self.snapshot, then)
         for part in self.parts:
@@ -120,6 +123,11 @@ class JobScreen(PastScreen, inherit_bindings=False):
             self.set_class(not live, "-over")
             self.query_one("#lanes").border_title = "Rate limits" if live else "Summary"
             self.show_keys()
+
+    def _tells_nothing_new(self, now: Snapshot, then: Snapshot | None) -> bool:
+        """Return whether all that a job has to tell, which has ended, is on the screen already."""
+        before = self.snapshot
+        return before is not None and now.tells_as(before) and self.shown is (then or before)
 
     def _said(self, trouble: str = "") -> Said:
         age_s = 0.0 if self.snapshot is None else self.board.now() - self.snapshot.taken_at
