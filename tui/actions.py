@@ -73,7 +73,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("log", "oldest", "home", "log(-1000000)", "oldest", "mark the oldest event"),
     Action("log", "follow", "end", "log_follow", "follow", "follow the newest events again"),
     *_rows("failures", "cause or item"),
-    Action("failures", "open", "enter,right,l", "open", "items", "the items of the marked cause; one item in full", 1),
+    Action("failures", "open", "enter,right,l", "open", "open", "the items of the marked cause; one item in full", 1),
     Action("failures", "retry", "r", "retry", "retry kind", "try again what failed in that way", 2, writes=True),
     Action("failures", "export", "e", "export", "export", "write the cause's items to a new file here", 4, writes=True),
     Action("failures", "copy", "y", "copy", "copy", "copy the marked cause or item", 3),

@@ -5,10 +5,16 @@ from itertools import combinations
 import pytest
 from batchtop.tui.app import Dashboard
 from batchtop.tui.themes import BATCHTOP, CONTRAST, LIGHT, NAMES, TERMINALS_OWN, THEMES, default_theme
+from rich.color import ColorType
+from rich.segment import Segment
 from textual.color import Color
 from textual.theme import Theme
 
-from .fake_source import FakeSource
+from .driving import Driver, dashboard
+from .fake_source import FakeSource, snapshot
+from .stories import previews
+from .test_tui_failures_screen import failing
+from .test_tui_lanes_screen import KEYS
 
 TEXTS = ("foreground", "primary", "secondary", "success", "warning", "error", "accent")
 GROUNDS = ("background", "surface", "panel")
@@ -43,6 +49,12 @@ def seen(color: Color, blindness: str) -> tuple[float, ...]:
     """Return what a colour-blind person sees of it, as amounts of light."""
     light = linear(color)
     return tuple(sum(a * b for a, b in zip(row, light, strict=True)) for row in BLINDNESS[blindness])
+
+
+@pytest.fixture(autouse=True)
+def in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual itself would heed it."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
 
 
 def colour(theme: Theme, name: str) -> Color:
@@ -110,3 +122,75 @@ def test_every_theme_that_is_named_can_be_taken():
     assert set(NAMES) <= set(app.available_themes)
     assert set(TERMINALS_OWN) <= set(NAMES)
     assert all(one != other for one, other in combinations(NAMES, 2))
+
+
+def full() -> FakeSource:
+    """Return a job that every screen has something to show of."""
+    return FakeSource(snapshot(lanes=KEYS), failed=failing().failed, previews=previews(40, 40))
+
+
+def segments(tui: Driver) -> list[Segment]:
+    """Return what is drawn, with its colours."""
+    return [each for strip in tui.app.screen._compositor.render_strips() for each in strip if each.text.strip()]
+
+
+TONED = {"● running": "ok", "✕ refused": "error", "‖ cooling": "warn", "━": "one", "╌": "two", "┈": "three",
+         "space": "key", "elapsed": "dim", "reviews": "strong"}  # fmt: skip
+"""Words of the job's screen, and their tones."""
+ROLES = {"ok": "success", "error": "error", "warn": "warning", "one": "primary", "two": "secondary",
+         "three": "warning", "key": "primary", "strong": "foreground"}  # fmt: skip
+TERMINALS = {
+    "ansi-dark": {"ok": 14, "error": 9, "warn": 11, "one": 14, "two": 13, "three": 11, "key": 14},
+    "ansi-light": {"ok": 4, "error": 1, "warn": 9, "one": 4, "two": 6, "three": 9, "key": 4},
+}
+"""The terminal's colours by number; tones left out take its own foreground."""
+
+
+def expected(tui: Driver, theme: str, tone: str) -> str | int | None:
+    """Return the colour of a tone, as a number where it is one of the terminal's."""
+    if theme in TERMINALS:
+        return TERMINALS[theme].get(tone)
+    of = tui.app.theme_variables
+    if tone == "dim":
+        return Color.parse(of["background"]).blend(Color.parse(of["foreground"]), DIM).hex.lower()
+    return Color.parse(of[ROLES[tone]]).hex.lower()
+
+
+@pytest.mark.parametrize(
+    "theme", ["batchtop", "batchtop-light", "batchtop-contrast", "textual-dark", "textual-light", *TERMINALS]
+)
+async def test_every_theme_draws_each_tone_in_its_own_colour(theme: str) -> None:
+    async with dashboard(full(), environment={"TEXTUAL_THEME": theme}, size=(120, 36)) as tui:
+        await tui.until_shown("refused")
+        drawn = {word: set() for word in TONED}
+        for each in segments(tui):
+            if (word := each.text.strip()) in TONED and each.style and each.style.color:
+                colour = each.style.color
+                drawn[word].add(colour.number if colour.triplet is None else colour.triplet.hex)
+                assert bool(each.style.dim) == (TONED[word] == "dim" and theme in TERMINALS), word
+        assert drawn == {word: {expected(tui, theme, tone)} for word, tone in TONED.items()}
+
+
+TOUR = (("", "refused"), ("p", "Load a preset"), ("escape", "refused"), ("q", "leave running"), ("escape", "refused"),
+        ("H", "cost of 1,000"), ("escape", "Throughput"), ("L", "RPM"), ("escape", "Throughput"), ("f", "3 causes"),
+        ("enter", " 3006 "), ("escape", "3 causes"), ("escape", "Throughput"), ("r", "answer 39"),
+        ("escape", "Throughput"), ("question_mark", "The job"), ("escape", "Throughput"),
+        ("escape", "gpt-4o-mini"))  # fmt: skip
+"""Keys that lead over every screen, and what each then shows."""
+
+
+@pytest.mark.parametrize("theme", TERMINALS_OWN)
+async def test_the_terminals_own_themes_draw_in_its_palette_alone(theme: str) -> None:
+    own = {ColorType.DEFAULT, ColorType.STANDARD}
+    async with dashboard(full(), theme=theme, size=(120, 36)) as tui:
+        for key, shown in TOUR:
+            await tui.press(*filter(None, [key]))
+            await tui.until_shown(shown)
+            alien = {
+                (each.text.strip(), colour.name)
+                for each in segments(tui)
+                for colour in (each.style and each.style.color, each.style and each.style.bgcolor)
+                if colour and colour.type not in own
+            }
+            assert alien == set(), f"after {key}"
+        assert "Throughput" not in tui.text(), "the list of jobs is where the tour ends"

@@ -98,6 +98,7 @@ class JobScreen(PastScreen, inherit_bindings=False):
         self.set_class(self.size.width >= ROOMY[0] and self.size.height >= ROOMY[1], "-roomy")
         if self.controls.typing and (self.size.width < LEAST[0] or self.size.height < LEAST[1]):
             self.controls.leave()
+        self.call_after_refresh(lambda: self._say(self.header.said.trouble))
 
     # What is read
 
@@ -109,7 +110,7 @@ class JobScreen(PastScreen, inherit_bindings=False):
         then, told = message.then, self._tells_nothing_new(message.snapshot, message.then)
         self.snapshot = message.snapshot
         before, self.shown = self.shown, then or self.snapshot
-        self.header.say(self._said())
+        self._say()
         if told:
             return
         for panel in self.panels:
@@ -129,7 +130,11 @@ class JobScreen(PastScreen, inherit_bindings=False):
         before = self.snapshot
         return before is not None and now.tells_as(before) and self.shown is (then or before)
 
-    def _said(self, trouble: str = "") -> Said:
+    def _say(self, trouble: str = "") -> None:
+        """Say in the header what no panel does, which depends on their room."""
+        self.header.say(self._said(trouble))
+
+    def _said(self, trouble: str) -> Said:
         age_s = 0.0 if self.snapshot is None else self.board.now() - self.snapshot.taken_at
         return Said(
             trouble=trouble,
@@ -142,7 +147,7 @@ class JobScreen(PastScreen, inherit_bindings=False):
 
     def _tell_age(self) -> None:
         if self.snapshot is not None:
-            self.header.say(self._said(self.header.said.trouble))
+            self._say(self.header.said.trouble)
 
     def on_read_failed(self, message: ReadFailed) -> None:
         """Say so, and how old the rest of the screen is; the next tick tries again."""
