@@ -190,9 +190,11 @@ def check_latency(screen: Screen, log: list[Answered], now: float = math.inf) ->
     took = [sorted(1000 * (answer.went - answer.came) for answer in each) for each in known]
     for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
         (told,) = screen.find(rf"{name} ([\d.]+ m?s)")
-        true = [each[round(share * (len(each) - 1))] for each in took]
+        # Which requests the last second has already told of moves the rank a little, and far out that is much.
+        near = [share - 0.004, share, min(1.0, share + 0.004)]
+        true = [each[round(rank * (len(each) - 1))] for each in took for rank in near]
         value, slack = milliseconds(told)
-        assert 0.985 * min(true) - slack <= value <= 1.01 * max(true) + slack + WAY_MS, (name, told, true)
+        assert 0.99 * min(true) - slack <= value <= 1.01 * max(true) + slack + WAY_MS, (name, told, true)
 
 
 def check_errors(screen: Screen, log: list[Answered]) -> None:
