@@ -71,8 +71,10 @@ class Engine:
             stack.push_async_callback(self._transport.aclose)
             works = (self._beat(inbox), Control(self, inbox, self._clock).serve())
             self._background = [asyncio.create_task(work) for work in works]
-            stack.push_async_callback(_cancel, *self._background)
+            beating, serving = self._background
+            stack.push_async_callback(_cancel, beating)
             stack.push_async_callback(self._stop_all)
+            stack.push_async_callback(_cancel, serving)  # first of all: a job that it starts now nobody would stop
             self._stack = stack.pop_all()
         return self
 
@@ -91,13 +93,13 @@ class Engine:
 
         `wishes` are settings asked for explicitly this time: they win over live changes of an earlier run. `redo` is
         what of an earlier run is to be done again. Raises AuthError when the job has no usable key, UsageError when it,
-        or the engine, is just ending, or when it runs and is to be done afresh.
+        or the engine, is told to end, or when it runs and is to be done afresh.
         """
         if self._draining:
             raise UsageError(f"the engine (pid {os.getpid()}) is stopping; run the job again when it has gone")
         async with self._submitting:
             runner = self._runners.get(spec.name)
-            if runner and runner.active:
+            if runner and runner.active and not runner.finishing:
                 runner.run_again(spec, wishes, redo)
                 return runner
             return await self._start(spec, wishes, redo)

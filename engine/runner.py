@@ -143,9 +143,9 @@ class Runner:
     def run_again(self, spec: JobSpec, wishes: Collection[str], redo: Redo) -> None:
         """Take over the settings asked for with a job that runs already, and tell where it would ask otherwise now.
 
-        Raises UsageError while it ends, and where it is to be done afresh.
+        Raises UsageError once it was told to end, and where it is to be done afresh.
         """
-        if self._loop.stop is not None or self.finishing:
+        if self._loop.stop is not None:
             raise UsageError(f"{spec.name} is still answering what is in flight; run it again when that is done")
         if redo.fresh:
             raise UsageError(f"{spec.name} runs; drain or cancel it before it is done afresh")

@@ -291,6 +291,19 @@ class TestSteering:
             desk.provider.gate.set()
             await engine.wait("job")
 
+    async def test_running_a_job_again_while_it_ends_by_itself_waits_for_its_end(self, desk: Desk):
+        desk.provider.gate.clear()
+        async with desk.engine() as engine:
+            runner = await engine.submit(desk.job())
+            await until(lambda: desk.provider.in_flight)
+            desk.provider.gate.set()
+            while not runner.finishing:  # noqa: ASYNC110 (its last commit is on the way for a few turns only)
+                await asyncio.sleep(0)
+            again = engine.submit(desk.job())
+            assert await again is not runner
+            assert (await engine.wait("job")).exit_code == 0
+        assert desk.snapshot().job.state is JobState.FINISHED
+
     async def test_what_cannot_be_done_is_refused_with_the_reason(self, desk: Desk):
         desk.provider.gate.clear()
         async with desk.engine() as engine:
