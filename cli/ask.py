@@ -10,8 +10,9 @@ from ..engine.errors import BatchtopError, SettingError, UsageError, WorkspaceEr
 from ..engine.settings import Value, parse_assignments
 from ..engine.snapshot import ACTIVE, JobRow
 from ..engine.store import commands
-from ..engine.store.lanes import switch_at_rest
+from ..engine.store.lanes import lanes_of, switch_at_rest
 from ..engine.store.lock import owner
+from ..engine.ways import named
 from .opened import opened
 
 ANSWER_S: Final = 5.0
@@ -51,7 +52,8 @@ def lane(options: Namespace) -> int:
     if job.state in ACTIVE and engine is not None:
         tell(options, "lane", {"name": options.lane, "enabled": enabled})
     else:
-        name = switch_at_rest(options.db, job, options.lane, enabled=enabled)
+        name = named(lanes_of(options.db, job), options.lane, job.name)
+        switch_at_rest(options.db, job, name, enabled=enabled)
         print(f"{job.name}: {name} is {options.state} in its next run")
     return 0
 
@@ -61,7 +63,7 @@ def _check_budget(job: JobRow, values: Mapping[str, Value]) -> None:
     if values.get("cost") and job.cost is None:
         raise SettingError(
             f"set: cost = {values['cost']:g} can't be kept without prices: set task.price_in, and for chat"
-            " task.price_out, in the job file (USD per million tokens)"
+            " task.price_out, in the job file (USD per million tokens), or for http task.price_per_request (USD)"
         )
 
 

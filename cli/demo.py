@@ -46,7 +46,7 @@ def demo(options: Namespace) -> int:
     except OSError as error:
         raise OutputError(f"{error.filename or folder}: the demo can't be written there ({error.strerror})") from error
     os.environ.update(scenario.environment())  # an engine in a process of its own inherits it
-    code = start(options, adjusted(load_job(job_file), options))
+    code = start(options, [adjusted(load_job(job_file), options)])
     say(f"the job file, its answers and its workspace are in {folder}", options.log_format)
     return code
 

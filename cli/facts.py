@@ -6,7 +6,18 @@ from ..engine.settings import DIALS
 from ..engine.slottime import shares
 from ..engine.snapshot import JobRow, Snapshot
 from ..tui.limiting import limiting_lately
-from ..tui.series import RECENT_S, eta_s, in_flight, is_live, latency_quantiles, recent_rate, settled, silent_s
+from ..tui.series import (
+    RECENT_S,
+    eta_s,
+    first_quantiles,
+    in_flight,
+    is_live,
+    latency_quantiles,
+    recent,
+    recent_rate,
+    settled,
+    silent_s,
+)
 
 
 def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
@@ -18,6 +29,7 @@ def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
         "reason": job.reason,
         "exit_code": job.exit_code,
         "total": job.total,
+        "total_is_so_far": job.open,
         "done": job.done,
         "failed": job.failed,
         "left": job.left,
@@ -38,16 +50,18 @@ def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
 def facts(snapshot: Snapshot) -> dict[str, object]:
     """Return one job's totals, how fast it is, and the settings in force."""
     quantiles = latency_quantiles(snapshot, RECENT_S)
+    first = first_quantiles(recent(snapshot, RECENT_S))
     live = is_live(snapshot)
     return {
         **job_facts(snapshot.job, alive=snapshot.engine is not None),
         "time": round(time.time(), 3),
-        "items_per_s": _rounded(recent_rate(snapshot, settled)) if live else None,
-        "eta_s": _rounded(eta_s(snapshot)) if live else None,
-        "latency_ms": dict(zip(("p50", "p95", "p99"), map(_rounded, quantiles), strict=True)),
+        "items_per_s": rounded(recent_rate(snapshot, settled)) if live else None,
+        "eta_s": rounded(eta_s(snapshot)) if live else None,
+        "latency_ms": dict(zip(("p50", "p95", "p99"), map(rounded, quantiles), strict=True)),
+        **({"first_ms": dict(zip(("p50", "p95", "p99"), map(rounded, first), strict=True))} if any(first) else {}),
         "in_flight": in_flight(snapshot) if live else 0,
         "limited_by": limiting_lately(snapshot) or None,
-        "no_answer_s": _rounded(silent_s(snapshot)) or None,
+        "no_answer_s": rounded(silent_s(snapshot)) or None,
         "lanes": [
             {
                 "name": lane.name,
@@ -66,6 +80,12 @@ def facts(snapshot: Snapshot) -> dict[str, object]:
                 "limits_from": lane.limit_source or None,
                 "hits_429": lane.hits_429,
                 "reset_at": lane.reset_at,
+                "requests": lane.requests,
+                "tokens_in": lane.tokens_in,
+                "tokens_out": lane.tokens_out,
+                "cost_usd": lane.cost,
+                "items": lane.items,
+                "escalated": lane.escalated,
             }
             for lane in snapshot.lanes
         ],
@@ -79,5 +99,6 @@ def mean_rate(job: JobRow) -> float | None:
     return job.asked / job.active_s if job.active_s else None
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """Return a number with three decimals, as every one is told that is no count."""
     return None if value is None else round(value, 3)

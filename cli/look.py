@@ -11,7 +11,7 @@ from ..engine.snapshot import ACTIVE, JobRow, JobState, LaneState, Snapshot
 from ..engine.store.lock import owner
 from ..engine.text import clean
 from ..tui.format import count, duration, latency, money, percent, rate, words
-from ..tui.lane import countdown, quotas, source_of
+from ..tui.lane import countdown, items_of, quotas, shares, source_of
 from ..tui.limiting import shares_text, standing
 from ..tui.series import ETA_S, RECENT_S, eta_s, is_live, latency_quantiles, recent_rate, settled
 from .facts import facts, job_facts, mean_rate
@@ -57,7 +57,7 @@ def _cells(job: JobRow, live: Snapshot | None, *, alive: bool) -> tuple[str, ...
         job.name,
         _state(job, alive=alive),
         count(job.done),
-        percent(job.done + job.failed, job.total),
+        percent(job.done + job.failed, job.whole),
         count(job.failed),
         "-" if job.state is JobState.LOADING else count(job.left),
         rate(speed),
@@ -75,7 +75,7 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
     job = snapshot.job
     why = f": {clean(job.reason)}" if job.reason else ""
     ended = job.done + job.failed
-    items = f"{count(ended)} of {count(job.total)} ({percent(ended, job.total)})"
+    items = f"{count(ended)} of {count(job.total)} ({'so far' if job.open else percent(ended, job.total)})"
     yield f"{job.name}: {_state(job, alive=snapshot.engine is not None)}{why}"
     yield f"  items      {items}, {count(job.failed)} failed, {count(job.left)} left"
     yield f"  speed      {_speed(snapshot)}"
@@ -117,4 +117,7 @@ def _lane(lane: LaneState, snapshot: Snapshot) -> str:
     state = ", ".join(part for part in (clean(lane.state), wait) if part)
     why = f": {clean(lane.reason)}" if lane.reason else ""
     limits = f" ({source})" if source else ""
-    return f"  lane       {clean(lane.name)}, {', '.join(used)}{limits}, {count(lane.hits_429)} × 429, {state}{why}"
+    did = "".join(f", {told}" for told in shares(lane, items_of(snapshot.lanes)))
+    return (
+        f"  lane       {clean(lane.name)}, {', '.join(used)}{limits}, {count(lane.hits_429)} × 429{did}, {state}{why}"
+    )

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from ..engine.errors import BatchtopError
-from ..engine.job import tiers
 from ..engine.snapshot import ACTIVE, Snapshot
 from ..engine.store.lock import WorkspaceBusyError
 from ..engine.store.reader import Reader
+from ..engine.taskspec import tiers
 from ..engine.text import clean, redact
 from ..tui.notices import Notice, Seen, look
 from . import hook

@@ -4,12 +4,12 @@ import os
 import shlex
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from pathlib import Path, PosixPath
+from pathlib import Path
 from threading import Event
 from typing import Final
 
-from ..engine.errors import BatchtopError, StoppedError
-from ..engine.job import JobSpec
+from ..engine.errors import BatchtopError, StoppedError, UsageError
+from ..engine.job import STDIN, JobSpec
 from ..engine.jobfile import load_job
 from ..engine.loading import Progress
 from ..engine.plan.survey import survey
@@ -19,21 +19,11 @@ from .arguments import DEFAULT_DB
 from .opened import opened
 from .plan.planned import planned
 from .plan.text import plan_text
-from .preflight import check_output, preflight, usable_key
+from .preflight import check_output, key_names, preflight, usable_key
 from .run import adjusted
 from .spawn import hand_over
 
 _NOTHING_SAID: Final = Namespace(preset=None, set=[], output=None)
-
-
-class _Unwritten(PosixPath):
-    """A job file that is only typed so far, at the place where it will be."""
-
-    text: str = ""
-
-    def read_bytes(self) -> bytes:
-        """Return what will stand there."""
-        return self.text.encode()
 
 
 class Bench:
@@ -48,9 +38,7 @@ class Bench:
 
     def check(self, text: str, path: Path) -> JobSpec:
         """Return the job that a job file with this text would describe at that place; raises BatchtopError."""
-        file = _Unwritten(path)
-        file.text = text
-        return adjusted(load_job(file), _NOTHING_SAID)
+        return adjusted(load_job(path, text), _NOTHING_SAID)
 
     def findings(self, spec: JobSpec) -> tuple[Finding, ...]:
         """Return what stands against starting a job, or should be known."""
@@ -76,25 +64,22 @@ class Bench:
 
     def plan(self, spec: JobSpec, tell: Callable[[int, float], None], given_up: Event) -> Told:
         """Return what a run would do and cost; raises BatchtopError, and that soon after `given_up` is set."""
-        size = max(1, _size(spec.input.path))
 
         def told(progress: Progress) -> None:
             if given_up.is_set():
                 raise StoppedError("the plan was given up")
-            tell(progress.rows, min(1.0, progress.bytes / size))
+            tell(progress.rows, progress.share)
 
         found = survey(self._workspace, spec, tell=told)
         workspace = self._workspace if self._workspace.exists() else None
-        plan = planned(spec, found, self._keys(spec), workspace=workspace, fresh=False)
+        plan = planned(spec, found, key_names(spec.task), workspace=workspace, fresh=False)
         return lambda cells: plan_text(plan, cells)
-
-    def _keys(self, spec: JobSpec) -> tuple[str, ...]:
-        names = spec.task.api_key_env
-        return tuple(filter(self.has_key, names)) or names
 
     def start(self, path: Path) -> str:
         """Have an engine run the job of a job file and return the job's name; raises BatchtopError."""
         spec = adjusted(load_job(path), _NOTHING_SAID)
+        if spec.input.path == STDIN:
+            raise UsageError(f"{path}: reads standard input, which a dashboard has not: run it from a command line")
         preflight(spec)
         hand_over(self._workspace, spec, (), PASSING)
         return spec.name

@@ -28,8 +28,8 @@ def add_running(commands: "Commands") -> None:
 
 
 def _run(commands: "Commands") -> None:
-    command = add_command(commands, "run", "run a job, or go on with it where it stopped")
-    command.add_argument("job_file", type=Path, metavar="JOB.toml")
+    command = add_command(commands, "run", "run jobs, or go on with them where they stopped")
+    command.add_argument("job_files", type=Path, nargs="+", metavar="JOB.toml")
     command.add_argument(
         "-o", "--output", metavar="FILE", help="the output file instead of the job file's; - for stdout"
     )

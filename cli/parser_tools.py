@@ -25,7 +25,9 @@ def add_tools(commands: "Commands") -> None:
 _SWITCHES: Final[dict[str, tuple[float, str]]] = {
     "latency-ms": (300.0, "median time to an answer (300)"),
     "latency-sigma": (0.4, "spread of the lognormal latency (0.4)"),
+    "first-ms": (100.0, "when a streamed answer begins (100)"),
     "item-ms": (2.0, "added for each input of an embeddings request, and for each packed prompt (2)"),
+    "batch-s": (5.0, "how long a file of questions takes that is handed in as a batch (5)"),
     "rpm": (0, "requests a minute and key (0: no limit)"),
     "tpm": (0, "tokens a minute and key (0: no limit)"),
     "tpm-in": (0, "tokens of prompts a minute and key, in Anthropic's headers (0: no limit)"),
@@ -39,6 +41,7 @@ _SWITCHES: Final[dict[str, tuple[float, str]]] = {
     "short-rate": (0.0, "share answered with the last answer missing (0)"),
     "limited-rate": (0.0, "share refused with a bare 429 though within the limits (0)"),
     "cut-rate": (0.0, "share of chat answers that stop half-way, for their length (0)"),
+    "expired-rate": (0.0, "share of a batch's questions that are not answered in time (0)"),
     "seed": (0, "decides answers, latencies and faults (0)"),
 }
 """Option of `simulate` -> its default, whose type is that of all its values, and its help."""

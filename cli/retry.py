@@ -26,4 +26,4 @@ def retry(options: Namespace) -> int:
     if job.state in ACTIVE and owner(options.db) is not None:
         tell(options, "retry", msgspec.to_builtins(wish))
         return 0
-    return start(options, spec, wish)
+    return start(options, [spec], wish)

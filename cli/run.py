@@ -4,10 +4,10 @@ import asyncio
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,13 +21,19 @@ from ..engine.store.lock import WorkspaceBusyError, owner
 from .opened import opened
 from .preflight import preflight
 from .say import say
+from .wanted import Wanted, arranged, standard_input
+
+if TYPE_CHECKING:
+    from .tell import Report
 
 STDOUT: Final = "-"
 
 
 def run(options: Namespace) -> int:
-    """Run the job of a job file, or hand it to the engine that runs already."""
-    return start(options, job_of(options), Redo(fresh=True) if options.fresh else PASSING)
+    """Run the jobs of job files, at the same time, or hand them to the engine that runs already."""
+    specs = arranged(options, [adjusted(load_job(file), options) for file in options.job_files])
+    stdin = standard_input(options, specs, on_terminal=_has_terminal())
+    return start(options, specs, Redo(fresh=True) if options.fresh else PASSING, stdin)
 
 
 def attach(options: Namespace) -> int:
@@ -75,37 +81,57 @@ def adjusted(spec: JobSpec, options: Namespace) -> JobSpec:
     )
 
 
-def start(options: Namespace, spec: JobSpec, redo: Redo = PASSING) -> int:
-    """Start a job, with a dashboard where there is a terminal and nobody said no; `redo` is what it does again."""
-    preflight(spec)
-    results = spec.output.path == STDOUT
+def start(
+    options: Namespace, specs: Sequence[JobSpec], redo: Redo = PASSING, stdin: Mapping[str, int] = MappingProxyType({})
+) -> int:
+    """Start jobs, with a dashboard where there is a terminal and nobody said no; `redo` is what they do again.
+
+    `stdin` says which of them reads standard input.
+    """
+    for spec in specs:
+        preflight(spec)
+    results = _on_stdout(specs)
     if results:  # standard output is this process's, not the engine's
-        spec = msgspec.structs.replace(spec, output=msgspec.structs.replace(spec.output, path=None))
+        specs = [msgspec.structs.replace(specs[0], output=msgspec.structs.replace(specs[0].output, path=None))]
+    wanted = [Wanted(spec, _wishes(options, spec), redo, stdin.get(spec.name)) for spec in specs]
     if options.no_ui or results or not _has_terminal():
-        return _headless(options, spec, redo, results=results)
+        from .tell import Report
+
+        return _headless(options, wanted, Report(options.log_format, results, several=len(wanted) > 1))
     from .habits import habits
     from .spawn import hand_over
     from .watch import watch
 
     liked = habits(options)  # what is wrong with them is to be known before the job starts
-    hand_over(options.db, spec, _wishes(options, spec), redo)
-    return watch(options.db, spec.name, liked)
+    for each in wanted:
+        hand_over(options.db, each.spec, each.wishes, redo)
+    return watch(options.db, specs[0].name if len(specs) == 1 else None, liked)
 
 
-def _headless(options: Namespace, spec: JobSpec, redo: Redo, *, results: bool) -> int:
-    """Run the job in this process, or follow it in the engine that has the workspace."""
+def _on_stdout(specs: Sequence[JobSpec]) -> bool:
+    """Return whether results go to standard output; raises UsageError where those of several jobs would."""
+    names = [spec.name for spec in specs if spec.output.path == STDOUT]
+    if names and len(specs) > 1:
+        raise UsageError(f"{names[0]}: output.path: standard output is for one job alone; name a file")
+    return bool(names)
+
+
+def _headless(options: Namespace, wanted: Sequence[Wanted], report: "Report") -> int:
+    """Run the jobs in this process, or follow them in the engine that has the workspace."""
     from .serve import run_here
-    from .tell import Report
 
-    report = Report(options.log_format, results)
     if owner(options.db) is None:
-        with suppress(WorkspaceBusyError):  # another one was quicker by a moment
-            return run_here(options.db, spec, _wishes(options, spec), redo, report)
+        try:
+            return run_here(options.db, wanted, report)
+        except WorkspaceBusyError:  # another one was quicker by a moment
+            if any(each.stdin is not None for each in wanted):
+                raise
     from .spawn import follow_elsewhere, hand_over
 
-    hand_over(options.db, spec, _wishes(options, spec), redo)
-    say(f"{spec.name} runs in the engine with pid {owner(options.db)}", report.log_format)
-    return asyncio.run(follow_elsewhere(options.db, spec.name, report))
+    for each in wanted:
+        hand_over(options.db, each.spec, each.wishes, each.redo)
+        say(f"{each.spec.name} runs in the engine with pid {owner(options.db)}", report.log_format)
+    return asyncio.run(follow_elsewhere(options.db, [each.spec.name for each in wanted], report))
 
 
 def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
@@ -117,7 +143,7 @@ def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
 
 
 def _has_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def _need_terminal() -> None:

@@ -3,22 +3,22 @@
 import asyncio
 import os
 from argparse import Namespace
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from ..engine.ending import EXIT_INTERRUPTED
 from ..engine.engine import Engine
 from ..engine.errors import BatchtopError
-from ..engine.job import JobSpec
 from ..engine.open_files import allow_many_open_files
-from ..engine.redo import Redo
+from ..engine.pipeline import in_order
 from .draining import flying_in
 from .follow import follow
 from .lookout import lookout
 from .say import LogFormat, say
 from .signals import StopLadder, leave
 from .tell import Report
+from .wanted import Wanted
 
 T = TypeVar("T")
 
@@ -55,20 +55,21 @@ class Stopper:
         return flying_in(self._engine.path, [job.spec.name for job in self._engine.active()], timed=timed)
 
 
-def run_here(path: Path, spec: JobSpec, wishes: Collection[str], redo: Redo, report: Report) -> int:
-    """Run one job to its end and return its exit code; what was handed over meanwhile is run to its end too."""
+def run_here(path: Path, jobs: Sequence[Wanted], report: Report) -> int:
+    """Run jobs to their end and return the worst exit code; what was handed over meanwhile is run to its end too."""
     watching = lookout(path, report.log_format)
 
     async def work() -> int:
         async with watching, Engine(path) as engine:
             StopLadder(Stopper(engine, report.log_format).steps)
-            await engine.submit(spec, wishes, redo)
-            ending = asyncio.ensure_future(engine.wait(spec.name))
-            following = asyncio.ensure_future(follow(path, spec.name, report))
-            await asyncio.wait({ending, following}, return_when=asyncio.FIRST_EXCEPTION)
-            code = (await asyncio.gather(ending, following))[0].exit_code
+            for spec, wishes, redo, stdin in jobs:
+                await engine.submit(spec, wishes, redo, stdin)
+            ending = [asyncio.ensure_future(engine.wait(job.spec.name)) for job in jobs]
+            following = [asyncio.ensure_future(follow(path, job.spec.name, report)) for job in jobs]
+            await asyncio.wait({*ending, *following}, return_when=asyncio.FIRST_EXCEPTION)
+            ends, _ = await asyncio.gather(asyncio.gather(*ending), asyncio.gather(*following))
             await _stay(engine, report)
-            return code
+            return max(end.exit_code for end in ends)
 
     return on_fast_loop(work())
 
@@ -101,7 +102,7 @@ def serve(options: Namespace) -> int:
 
 async def _go_on(engine: Engine) -> None:
     """Take up what an earlier engine left in the middle; what can't go on is said, and stays as it is."""
-    for spec in engine.interrupted:
+    for spec in in_order(engine.interrupted):
         try:
             await engine.submit(spec)
         except BatchtopError as error:

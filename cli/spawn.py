@@ -1,8 +1,9 @@
 """An engine in a process of its own, and jobs handed to it."""
 
+import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -71,22 +72,23 @@ def log_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.log")
 
 
-async def follow_elsewhere(path: Path, name: str, report: Report) -> int:
-    """Follow a job in another process to its end and return its exit code; Ctrl-C drains it, drops it, leaves it."""
+async def follow_elsewhere(path: Path, names: Sequence[str], report: Report) -> int:
+    """Follow jobs in another process to their end and return the worst exit code; Ctrl-C drains, drops, leaves them."""
     steps = (("drain", "{}; once more to drop it"), ("cancel", "{}, which may have been billed; once more to leave it"))
-    StopLadder((*(_asking(path, name, verb, told, report.log_format) for verb, told in steps), leave))
-    snapshot = await follow(path, name, report)
-    return EXIT_INTERRUPTED if snapshot.job.exit_code is None else snapshot.job.exit_code
+    StopLadder((*(_asking(path, names, verb, told, report.log_format) for verb, told in steps), leave))
+    ends = await asyncio.gather(*(follow(path, name, report) for name in names))
+    return max(EXIT_INTERRUPTED if end.job.exit_code is None else end.job.exit_code for end in ends)
 
 
-def _asking(path: Path, name: str, verb: str, told: str, log_format: LogFormat) -> Callable[[], None]:
+def _asking(path: Path, names: Sequence[str], verb: str, told: str, log_format: LogFormat) -> Callable[[], None]:
     def ask() -> None:
-        flying = flying_in(path, [name], timed=verb == "drain")
+        flying = flying_in(path, names, timed=verb == "drain")
         try:
-            commands.send(path, name, verb, {}, "command line")
+            for name in names:
+                commands.send(path, name, verb, {}, "command line")
         except BatchtopError as error:
             say(str(error), log_format, kind="error")
         else:
-            say(f"asked the engine to {verb} {name}: {told.format(flying)}", log_format)
+            say(f"asked the engine to {verb} {', '.join(names)}: {told.format(flying)}", log_format)
 
     return ask

@@ -33,6 +33,8 @@ class Report:
     """Whether results go to standard output."""
     since: float = field(default_factory=time.time)
     """What happened before, seconds since the epoch, is no news."""
+    several: bool = False
+    """Whether other jobs are told of at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def teller(report: Report) -> Teller:
     """Return JSON lines where they are wanted, a bar for a terminal, and lines of text elsewhere."""
     if report.log_format == "json":
         return JsonLines(report.since)
-    return Bar(report.since) if sys.stderr.isatty() else TextLines(report.since)
+    return Bar(report.since) if sys.stderr.isatty() and not report.several else TextLines(report.since)
 
 
 class _News:
@@ -151,7 +153,8 @@ class Bar:
         for event in self._news.of(snapshot, ended=sent is not None):
             self._progress.console.print(event_line(snapshot, event), markup=False, highlight=False)
         told = progress(snapshot, self._progress.console.width - len(job.name) - _BAR_CELLS)
-        self._progress.update(self._task, total=max(1, job.total), completed=job.done + job.failed, told=told)
+        total = None if job.open else max(1, job.total)
+        self._progress.update(self._task, total=total, completed=job.done + job.failed, told=told)
         if sent:
             self._progress.stop()
             say_summary(snapshot, sent)
@@ -173,7 +176,7 @@ def progress(snapshot: Snapshot, width: float = math.inf) -> str:
         return f"{count(done)}/{count(job.total)}, {count(job.failed)} failed, draining {flying([snapshot])}"
     median, _, _ = latency_quantiles(snapshot, RECENT_S)
     speed = rate(recent_rate(snapshot, settled))
-    where, share = f"{count(done)}/{count(job.total)}", f" ({percent(done, job.total)})"
+    where, share = f"{count(done)}/{count(job.total)}", " so far" if job.open else f" ({percent(done, job.total)})"
     speeds, eta = f"{speed} items/s, {count(job.failed)} failed", f"ETA {duration(eta_s(snapshot))}"
     why = ", ".join(filter(None, (eta, standing(snapshot, briefly=True))))
     texts = (

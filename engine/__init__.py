@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from .job import JobSpec, assemble
     from .jobfile import load_job
     from .presets import load_presets
+    from .transports.python.again import TryAgain
 
 _HOMES = {
     "BatchtopError": "errors",
     "End": "ending",
     "Engine": "engine",
     "JobSpec": "job",
+    "TryAgain": "transports.python.again",
     "assemble": "job",
     "load_job": "jobfile",
     "load_presets": "presets",
 }
 
-__all__ = ["BatchtopError", "End", "Engine", "JobSpec", "assemble", "load_job", "load_presets"]
+__all__ = ["BatchtopError", "End", "Engine", "JobSpec", "TryAgain", "assemble", "load_job", "load_presets"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 
-from .job import TaskSpec, cost_usd
+from .answer import Usage
 from .metrics import Tally
-from .outcome import Outcome, Usage
+from .outcome import Outcome
+from .price import cost_usd
 from .sampler import Sampler
 from .settle import Settled
 from .store.writer import Writer
+from .taskspec import TaskSpec
 
 
 class TokenPrice:
-    """What the tokens of one task cost, 0 where no price is known."""
+    """What the requests of one task cost, 0 where no price is known."""
 
     def __init__(self, task: TaskSpec) -> None:
         self._task = task
@@ -21,8 +23,8 @@ class TokenPrice:
         return cost_usd(self._task, usage) or 0.0
 
     def at_most(self, tokens: int) -> float:
-        """Return the highest price that so many tokens can have."""
-        return max(self.of(Usage(tokens_in=tokens)), self.of(Usage(tokens_out=tokens)))
+        """Return the highest price that a request of so many tokens can have."""
+        return max(self.of(Usage(tokens, 0, 1)), self.of(Usage(0, tokens, 1)))
 
 
 class Books:
@@ -38,10 +40,12 @@ class Books:
         """Whether too many results wait for their commit."""
         return self._writer.crowded
 
-    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
+    def request(
+        self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float, first_ms: float | None = None
+    ) -> None:
         """Count a request that ended."""
         for tally in self._tallies():
-            tally.request(outcome, usage, cost, latency_ms)
+            tally.request(outcome, usage, cost, latency_ms, first_ms)
 
     def settled(self, settled: Settled) -> None:
         """Store an item that is done or failed, and count it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -24,9 +25,13 @@ class Clock(Protocol):
 class LoopClock:
     """The running event loop's clock, so a loop in virtual time moves everything with it."""
 
+    _time: Callable[[], float] | None = None
+
     def now(self) -> float:
-        """Return the loop's monotonic seconds."""
-        return asyncio.get_running_loop().time()
+        """Return the monotonic seconds of the loop on which it is asked first."""
+        if self._time is None:
+            self._time = asyncio.get_running_loop().time
+        return self._time()
 
     def wall(self) -> float:
         """Return seconds since the epoch."""

@@ -45,6 +45,7 @@ class Control:
         self._verbs: Mapping[str, Callable[[Command], Coroutine[Any, Any, str]]] = {
             "run": self._run,
             "set": self._set,
+            "undo": self._undo,
             "preset": self._preset,
             "pause": self._pause,
             "resume": self._resume,
@@ -87,9 +88,14 @@ class Control:
         return f"{spec.name} runs"
 
     async def _set(self, command: Command) -> str:
-        values = parse_all(command.args, where="set")
-        changed = self._jobs.job(command.job).change(values, who=command.who, origin=f"live: {command.who}")
-        return _told(changed)
+        return self._change(command, command.who)
+
+    async def _undo(self, command: Command) -> str:
+        return self._change(command, f"{command.who}, undo")
+
+    def _change(self, command: Command, who: str) -> str:
+        values = parse_all(command.args, where=command.verb)
+        return _told(self._jobs.job(command.job).change(values, who=who, origin=f"live: {who}"))
 
     async def _preset(self, command: Command) -> str:
         label, values = profile(load_presets(), str(command.args.get("name", "")))

@@ -1,7 +1,7 @@
 """What a job did over all the time that it ran, in a bounded number of points: breaks are cut out. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from .histogram import Histogram
@@ -25,6 +25,8 @@ class Counted(Protocol):
     @property
     def latency(self) -> Histogram: ...  # noqa: D102
     @property
+    def first(self) -> Histogram: ...  # noqa: D102
+    @property
     def rpm_limit(self) -> int: ...  # noqa: D102
 
 
@@ -43,6 +45,8 @@ class Point:
     latency: Histogram
     rpm_limit: int = 0
     """The most requests a minute that the lanes in use allowed within the stretch, 0 where unknown."""
+    first: Histogram = field(default_factory=Histogram)
+    """When answers began that were streamed."""
 
     @property
     def at(self) -> float:

@@ -9,16 +9,17 @@ from .batcher import Batcher
 from .clock import Clock
 from .errors import StoppedError
 from .exchange import Exchange
-from .hold import Hold
+from .hold import Hold, soonest
 from .item import Item
 from .ledger import Ledger
 from .limits import Lane, LaneClosed
 from .limits.memory import Memory
 from .route import Route, may_help, nearest
+from .rules import NO_RULES, Rules
 from .sender import Sender
 from .settings import Settings
 from .slottime import Occupancy, SlotTime
-from .transport import Transport
+from .transports import Transport
 from .wake import Wake
 
 RECHECK_S: Final = 0.05
@@ -38,6 +39,7 @@ class Dispatcher:
         ledger: Ledger,
         budget: Budget,
         clock: Clock,
+        rules: Rules = NO_RULES,
     ) -> None:
         self.batcher = batcher
         self.wake = Wake()
@@ -49,6 +51,10 @@ class Dispatcher:
         self.dropped = 0
         """Items that were at a server when they were dropped: they may have been billed."""
         self._paused = False
+        self._rule = 0
+        """The rule whose items go next; 0 for those of none."""
+        self._next = routes[0]
+        """The way they go."""
         self._routes = routes
         self._exchange = Exchange(transport, clock, self.wake)
         self._ledger = ledger
@@ -61,6 +67,7 @@ class Dispatcher:
         self._fault: BaseException | None = None
         self._sender = Sender(
             settings=settings,
+            rules=rules,
             batcher=batcher,
             exchange=self._exchange,
             ledger=ledger,
@@ -139,7 +146,7 @@ class Dispatcher:
                 now = self._clock.now()
                 self.hold = self._held(now)
                 if self.hold is None:
-                    self._begin(self.batcher.take(now, self.settings.batch_size, self.settings.max_wait))
+                    self._begin(self._take(now))
                 else:
                     self._time.change(now, self._occupancy())
                     await self.wake.wait(self.hold.until)
@@ -184,8 +191,7 @@ class Dispatcher:
             or self._slots.hold(now, self.settings)
             or self._chunks.hold(now, self.settings)
             or self._over_budget()
-            or self._no_item(now)
-            or self._lane_hold(now)
+            or self._none_next(now)
         )
 
     def _over_budget(self) -> Hold | None:
@@ -195,15 +201,30 @@ class Dispatcher:
             self.end(Hold("budget"))
         return Hold("budget")
 
-    def _no_item(self, now: float) -> Hold | None:
-        ready = self.batcher.ready_at(now, self.settings.batch_size, self.settings.max_wait)
+    def _none_next(self, now: float) -> Hold | None:
+        """Choose the rule whose items go next, or return why those of none do: the soonest of what ends it."""
+        holds: list[Hold] = []
+        for rule in self.batcher.rules:
+            hold = self._no_item(now, rule) or self._lane_hold(now, rule)
+            if hold is None:
+                self._rule = rule
+                return None
+            holds.append(hold)
+        return holds[0] if len(holds) == 1 else soonest(holds)
+
+    def _no_item(self, now: float, rule: int) -> Hold | None:
+        settings = self.settings
+        ready = self.batcher.ready_at(
+            now, settings.batch_size, settings.max_wait, tokens=settings.batch_tokens, rule=rule
+        )
         if ready is not None and ready <= now:
             return None
         return Hold("retry" if self.batcher.only_retries else "source", ready)
 
-    def _lane_hold(self, now: float) -> Hold | None:
+    def _lane_hold(self, now: float, rule: int) -> Hold | None:
         """Begin no batch while its lane holds back, so that a change of settings reaches the next one."""
-        lane = self._route().lane
+        self._next = self._route(rule)
+        lane = self._next.lane
         held = lane.hold()
         if held is None:
             return Hold("queue", now + RECHECK_S) if self._exchange.waits_for(lane) else None
@@ -211,14 +232,21 @@ class Dispatcher:
             return None
         return Hold(held.reason, now + RECHECK_S if held.until is None else held.until)
 
-    def _route(self) -> Route:
+    def _route(self, rule: int) -> Route:
         """Return the way a batch goes now; where every lane is closed any will do, it says why and ends the job."""
-        return nearest(self._routes) or next(route for route in self._routes if route.enabled)
+        enabled = (route for route in self._routes if route.enabled and route.serves(rule))
+        return nearest(self._routes, rule) or next(enabled)
 
     # ── batches ──
 
+    def _take(self, now: float) -> tuple[Item, ...]:
+        settings = self.settings
+        return self.batcher.take(
+            now, settings.batch_size, settings.max_wait, tokens=settings.batch_tokens, rule=self._rule
+        )
+
     def _begin(self, batch: tuple[Item, ...]) -> None:
-        route = self._route()
+        route = self._next
         plan = route.task.plan(batch, self.settings.items_per_request)
         if not self._sender.reserve(route, plan.calls):
             return self._sender.give_back(batch)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -13,10 +14,12 @@ from .clock import Clock, LoopClock
 from .control import Control
 from .ending import End
 from .errors import AuthError, UsageError
-from .job import JobSpec, TaskSpec, is_priced, tiers
+from .job import JobSpec
 from .limits import Lane
+from .live import open_live
 from .metrics import Account
 from .parts import put_together
+from .price import is_priced
 from .redo import PASSING, Redo
 from .route import Route
 from .runner import Runner
@@ -24,12 +27,14 @@ from .store import lanes, record
 from .store.history import lanes_now
 from .store.inbox import Inbox
 from .store.lock import WorkspaceLock
+from .store.upstream import check_upstream
 from .store.writer import Writer
 from .tasks import build_task
 from .tasks.tokens import counter
+from .taskspec import Place, TaskSpec, places, server_of
 from .text import key_tag
-from .transport import Transport
-from .transport_aiohttp import AiohttpTransport
+from .transports import Afar, Around, Transport, open_worker
+from .transports.http import open_http
 
 HEARTBEAT_S: Final = 0.5
 
@@ -37,7 +42,8 @@ HEARTBEAT_S: Final = 0.5
 class Engine:
     """Runs jobs in one workspace file: `async with Engine(path) as engine: await engine.run(spec)`.
 
-    Entering raises WorkspaceBusyError when another process has the workspace. Keys are read from `environment`.
+    Entering raises WorkspaceBusyError when another process has the workspace. Keys are read from `environment`, and
+    without a `transport` which HTTP client it is.
     """
 
     def __init__(
@@ -45,12 +51,12 @@ class Engine:
         path: Path | str,
         *,
         environment: Mapping[str, str] | None = None,
-        transport: Callable[[], Transport] = AiohttpTransport,
+        transport: Callable[[], Transport] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.path = Path(path)
         self._environment = os.environ if environment is None else environment
-        self._open_transport = transport
+        self._open_transport = transport or partial(open_http, self._environment)
         self._clock = clock or LoopClock()
         self._runners: dict[str, Runner] = {}
         self._runs: dict[str, asyncio.Task[End]] = {}
@@ -83,17 +89,20 @@ class Engine:
 
     # ── what a program that embeds the engine calls ──
 
-    async def run(self, spec: JobSpec, redo: Redo = PASSING) -> End:
+    async def run(self, spec: JobSpec, redo: Redo = PASSING, stdin: int | None = None) -> End:
         """Run a job to its end, or go on with it where it stopped; raises AuthError when it has no usable key."""
-        await self.submit(spec, redo=redo)
+        await self.submit(spec, redo=redo, stdin=stdin)
         return await self.wait(spec.name)
 
-    async def submit(self, spec: JobSpec, wishes: Collection[str] = (), redo: Redo = PASSING) -> Runner:
+    async def submit(
+        self, spec: JobSpec, wishes: Collection[str] = (), redo: Redo = PASSING, stdin: int | None = None
+    ) -> Runner:
         """Start a job and return at once; one that runs already goes on, and only the `wishes` are new to it.
 
         `wishes` are settings asked for explicitly this time: they win over live changes of an earlier run. `redo` is
-        what of an earlier run is to be done again. Raises AuthError when the job has no usable key, UsageError when it,
-        or the engine, is told to end, or when it runs and is to be done afresh.
+        what of an earlier run is to be done again, `stdin` the descriptor that a job over standard input reads. Raises
+        AuthError when the job has no usable key, UsageError when it, or the engine, is told to end, when it runs and is
+        to be done afresh, or when there is no job whose answers it wants.
         """
         if self._draining:
             raise UsageError(f"the engine (pid {os.getpid()}) is stopping; run the job again when it has gone")
@@ -102,23 +111,37 @@ class Engine:
             if runner and runner.active and not runner.finishing:
                 runner.run_again(spec, wishes, redo)
                 return runner
-            return await self._start(spec, wishes, redo)
+            return await self._start(spec, wishes, redo, stdin)
 
-    async def _start(self, spec: JobSpec, wishes: Collection[str], redo: Redo) -> Runner:
+    async def _start(self, spec: JobSpec, wishes: Collection[str], redo: Redo, stdin: int | None) -> Runner:
         if earlier := self._runs.get(spec.name):
             await asyncio.wait({earlier})  # its last commit may still be on the way
         if spec.task.tokenizer:
             await asyncio.to_thread(counter, spec.task.tokenizer)  # its vocabulary is read, or even fetched, only once
         routes = self._routes(spec)
+        if (upstream := spec.input.job) is not None:
+            await self._writer.run(lambda db: check_upstream(db, spec.name, upstream))
+        source = open_live(spec, self.path, stdin)
+        around = Around(self._transport, self._writer, self._clock)
+        worker = await asyncio.to_thread(open_worker, spec.task, around)  # it may import a whole library
         job, live = await self._writer.run(lambda db: record.register(db, spec, self._clock.wall(), wishes))
         known = await self._writer.run(lambda db: lanes_now(db, job.id))
-        writer, clock = self._writer, self._clock
+        transport, writer, clock = worker or self._transport, self._writer, self._clock
         parts = put_together(
-            spec, job, live=live, lanes=known, routes=routes, writer=writer, transport=self._transport, clock=clock
+            spec,
+            job,
+            live=live,
+            lanes=known,
+            routes=routes,
+            writer=writer,
+            transport=transport,
+            clock=clock,
+            source=source,
         )
-        runner = Runner(spec, job, parts, writer=writer, clock=clock, redo=redo)
+        afar = worker if isinstance(worker, Afar) else None
+        runner = Runner(spec, job, parts, writer=writer, clock=clock, redo=redo, afar=afar)
         self._runners[spec.name] = runner
-        self._runs[spec.name] = asyncio.create_task(runner.run(), name=f"batchtop-job-{spec.name}")
+        self._runs[spec.name] = asyncio.create_task(_run(runner, worker), name=f"batchtop-job-{spec.name}")
         if self._draining:
             runner.drain("the engine is stopping")
         return runner
@@ -158,12 +181,18 @@ class Engine:
     # ── inside ──
 
     def _routes(self, spec: JobSpec) -> tuple[Route, ...]:
-        """Return the ways to the job's provider, and to those it falls back to; no lane is in two tiers."""
-        ways = [route for tier, task in enumerate(tiers(spec.task)) for route in self._ways(spec, tier, task)]
-        return tuple({route.lane: route for route in reversed(ways)}.values())[::-1]
+        """Return the ways to the job's provider, those it falls back to, and those of its rules; one for each lane."""
+        found: dict[Lane, Route] = {}
+        for place in places(spec.task):
+            for route in self._ways(spec, place):
+                known = found.setdefault(route.lane, route)
+                if place.rule:
+                    known.rules = (*known.rules, place.rule)
+        return tuple(found.values())
 
-    def _ways(self, spec: JobSpec, tier: int, task: TaskSpec) -> Iterator[Route]:
+    def _ways(self, spec: JobSpec, place: Place) -> Iterator[Route]:
         """Yield one way to a provider for each usable key, or one without where none is needed."""
+        task = place.task
         names = task.api_key_env
         found = {name: self._environment.get(name, "").strip() for name in names}
         keys = {key: name for name, key in reversed(found.items()) if key}
@@ -171,19 +200,21 @@ class Engine:
             raise AuthError(
                 f"no API key: {' or '.join(names)} is not set in the environment of the engine (pid {os.getpid()});"
                 " export it before the engine starts, or name another variable in"
-                f" {'task.api_key_env' if tier == 0 else f'task.fallback[{tier - 1}].api_key_env'}"
+                f" {place.table}.api_key_env"
             )
         model = "" if task.model == spec.task.model else task.model
         for name, key in [(name, key) for key, name in reversed(keys.items())] or [("", None)]:
             used = Account(cost=0.0 if is_priced(task) else None)
-            yield Route(self._lane(task, name, key), build_task(task, key), TokenPrice(task), tier, model, used=used)
+            lane = self._lane(task, name, key)
+            yield Route(lane, build_task(task, key), TokenPrice(task), place.tier, model=model, used=used)
 
     def _lane(self, task: TaskSpec, key_name: str, key: str | None) -> Lane:
         """Return the lane that all jobs with this server, model and key share; a closed one gets another chance."""
-        identity = (f"{task.base_url} {task.model} {key_name}", key_tag(key or ""))
+        identity = (f"{server_of(task)} {task.model} {key_name}", key_tag(key or ""))
         lane = self._lanes.get(identity)
         if lane is None:
-            name = f"{task.model} @ {_place(task.base_url)}{' · ' if key_name else ''}{key_name}"
+            place = f" @ {_place(server_of(task))}" if task.base_url else ""
+            name = f"{task.model}{place}{' · ' if key_name else ''}{key_name}"
             lane = self._lanes[identity] = Lane(name, self._clock, secret=key or "")
             if state := self._remembered.get(identity):
                 lane.restore(state, self._clock.wall())
@@ -224,6 +255,15 @@ def _place(base_url: str) -> str:
     """Return what tells a server from others for people: its host, and the path where that is not what most have."""
     url = urlsplit(base_url)
     return url.netloc + url.path.rstrip("/").removesuffix("/v1")
+
+
+async def _run(runner: Runner, worker: Transport | None) -> End:
+    """Run a job to its end, and let go of what worked for it alone."""
+    try:
+        return await runner.run()
+    finally:
+        if worker:
+            await worker.aclose()
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

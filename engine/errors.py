@@ -27,6 +27,10 @@ class InputError(UsageError):
     """An input file that is missing, empty or malformed."""
 
 
+class TaskError(UsageError):
+    """A task whose work can't be done on this machine: no such module, function or program."""
+
+
 class OutputError(UsageError):
     """An output file that can't be written without losing something."""
 

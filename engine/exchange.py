@@ -3,18 +3,19 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
+
+from .answer import Answer, Usage
 from .clock import Clock
 from .limits import Grant, Lane, RequestTooLarge
-from .outcome import Answer, Outcome, Usage
+from .outcome import Outcome
 from .route import Route
 from .tasks import Call, Reply
-from .transport import Transport, TransportError
+from .transports import Transport, TransportError
 
 
-@dataclass(frozen=True, slots=True)
-class Exchanged:
+class Exchanged(Struct, frozen=True):
     """What one call brought."""
 
     reply: Reply
@@ -100,6 +101,8 @@ class Exchange:
         try:
             response = await self._transport.send(call.request, timeout_s=timeout_s)
         except TransportError as error:
+            if error.outcome is Outcome.CANCELLED:  # it goes on without this engine
+                raise RecalledError from None
             reply = _unanswered(call, error.outcome, str(error))
         else:
             headers = response.headers

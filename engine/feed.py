@@ -5,20 +5,23 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from .answer import Usage
 from .batcher import Batcher
 from .books import Books
 from .clock import Clock
 from .item import Item
-from .outcome import Outcome, Usage
+from .outcome import Outcome
 from .settings import Settings
 from .settle import Settled
 from .store import items
+from .store.arrivals import Arrived
 from .store.items import Found, Known, Pages
 from .store.writer import Writer
 from .twins import Twins
 
 LEAST_PAGE: Final = 50
 MOST_PAGE: Final = 2_000
+MOST_AGAIN: Final = 10_000
 LOOK_S: Final = 0.02
 
 
@@ -37,6 +40,8 @@ class Feed:
         batcher: Batcher,
         clock: Clock,
         wake: Callable[[], None],
+        sort: Callable[[Item], Item] = lambda item: item,
+        live: bool = False,
     ) -> None:
         self._writer = writer
         self._job = job
@@ -44,6 +49,7 @@ class Feed:
         self._batcher = batcher
         self._clock = clock
         self._wake = wake
+        self._sort = sort
         self._twins = Twins()
         self._hungry = asyncio.Event()
         self._more = asyncio.Event()
@@ -51,6 +57,8 @@ class Feed:
         """Rows made pending again, in their order."""
         self._reading = asyncio.Lock()
         self._coming = 0
+        self._live = live
+        """Whether new items may come for as long as nobody says that they have ended."""
 
     # ── what the loop tells ──
 
@@ -59,9 +67,11 @@ class Feed:
         """Whether so much waits to be stored, or nothing can be any more, that no more should be sent."""
         return self._books.full or self._writer.failure is not None
 
-    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
+    def request(
+        self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float, first_ms: float | None = None
+    ) -> None:
         """Take note of one request that ended."""
-        self._books.request(outcome, usage, cost, latency_ms)
+        self._books.request(outcome, usage, cost, latency_ms, first_ms)
 
     def settled(self, settled: Settled) -> None:
         """Store an item that is done or failed, and all that asked the same."""
@@ -76,7 +86,7 @@ class Feed:
 
     def want(self, settings: Settings) -> None:
         """Read on where fewer items wait than the next batches take."""
-        if self._batcher.fresh < page_size(settings):
+        if self._batcher.fresh < max(page_size(settings), settings.batch_size) * len(self._batcher.rules):
             self._hungry.set()
 
     async def again(self, make_pending: Callable[[], Awaitable[Sequence[int]]]) -> int:
@@ -96,9 +106,33 @@ class Feed:
             self._more.set()
         return len(rows)
 
+    @property
+    def behind(self) -> bool:
+        """Whether so many items are to be asked again that no more should be looked for."""
+        return len(self._again) >= MOST_AGAIN
+
+    async def bring(self, add: Callable[[], Awaitable[Arrived]]) -> Arrived:
+        """Have items join the job that come while it runs; no page is read meanwhile."""
+        async with self._reading:
+            arrived = await add()
+            self._again = deque(sorted({*self._again, *arrived.changed}))
+        self._more.set()
+        return arrived
+
+    def ended(self) -> None:
+        """Say that no item will join the job any more."""
+        self._live = False
+        self._more.set()
+
+    def reopen(self) -> None:
+        """Say that items will join the job after all."""
+        self._live = True
+        self._batcher.reopen()
+
     async def run(self, pages: Pages, settings: Callable[[], Settings]) -> None:
         """Bring all that is pending, and what is made pending again later, until cancelled."""
         while True:
+            self._more.clear()
             if page := await self._next(pages, page_size(settings())):
                 await self._hand_on(page)
                 self._wake()
@@ -110,9 +144,9 @@ class Feed:
                 self._twins.left = False
                 pages.rewind()
             elif not (self._again or self._coming):
-                self._more.clear()
-                self._batcher.close()
-                self._wake()
+                if not self._live:
+                    self._batcher.close()
+                    self._wake()
                 await self._more.wait()
 
     async def _next(self, pages: Pages, size: int) -> list[Found]:
@@ -145,10 +179,10 @@ class Feed:
 
     async def _hand_on(self, page: Sequence[Found]) -> None:
         new: list[Item] = []
-        for item, known in ((found.item, found.known) for found in page):
-            if known:
-                self._books.known(_settled(item, known))
-            elif self._twins.first(item):
+        for each in page:
+            if each.known:
+                self._books.known(_settled(each.item, each.known))
+            elif self._twins.first(item := self._sort(each.item)):
                 new.append(item)
         self._batcher.add(new, self._clock.now())
         while self.full:

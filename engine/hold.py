@@ -1,6 +1,7 @@
 """The answer of everything that may hold a send back."""
 
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 Reason: TypeAlias = Literal[
     # of a lane
@@ -11,6 +12,8 @@ Reason: TypeAlias = Literal[
     "ending", "drain", "cancel", "output",
 ]  # fmt: skip
 
+_NOTHING_TO_SEND: Final = frozenset({"source", "retry"})
+
 
 class Hold(NamedTuple):
     """Why nothing may be sent, and until when."""
@@ -18,3 +21,9 @@ class Hold(NamedTuple):
     reason: Reason
     until: float | None = None
     """Seconds of the engine's clock; None where an event ends it, or nothing does."""
+
+
+def soonest(holds: Sequence[Hold]) -> Hold:
+    """Return what holds several things back together: what says most of it, until the first of them may go on."""
+    telling = next((hold for hold in holds if hold.reason not in _NOTHING_TO_SEND), holds[0])
+    return Hold(telling.reason, min((hold.until for hold in holds if hold.until is not None), default=None))

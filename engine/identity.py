@@ -6,13 +6,17 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from .job import ChatSpec, JobSpec, TaskSpec
+from .job import JobSpec
 from .tasks.template import compile_template
+from .taskspec import TaskSpec, asked_one_by_one
 
 Identify: TypeAlias = Callable[[str, Mapping[str, object]], bytes]
 """Gives the digest of an item, 16 bytes, of its key and its fields."""
 
-_NO_PART_OF_THE_ANSWER: Final = ("api_key_env", "price_in", "price_out", "tokenizer", "fallback")
+_NO_PART_OF_THE_ANSWER: Final = (
+    *("api_key_env", "price_in", "price_out", "tokenizer", "fallback", "route"),
+    *("stream", "path", "mode", "workers", "device", "key_header", "price_per_request"),
+)
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -22,7 +26,7 @@ def fingerprint(job: JobSpec) -> str:
 
     Values left at their default are no part of it, so a later version with more parameters keeps it.
     """
-    facts = msgspec.to_builtins(job.task)
+    facts = msgspec.to_builtins(asked_one_by_one(job.task))
     for name in _NO_PART_OF_THE_ANSWER:
         facts.pop(name, None)
     if job.input.duplicates != "once":
@@ -30,10 +34,10 @@ def fingerprint(job: JobSpec) -> str:
     return hashlib.blake2b(msgspec.json.encode(facts, order="sorted"), digest_size=16).hexdigest()
 
 
-def used_fields(task: TaskSpec) -> tuple[str, ...]:
-    """Return the fields of a row that its answer depends on, in alphabetical order."""
-    texts = (task.prompt, task.system or "") if isinstance(task, ChatSpec) else (task.text,)
-    return tuple(sorted({field for text in texts for field in compile_template(text).fields}))
+def used_fields(task: TaskSpec) -> tuple[str, ...] | None:
+    """Return the fields of a row that its answer depends on, in alphabetical order; None for all of them."""
+    texts = task.templates
+    return texts and tuple(sorted({field for text in texts for field in compile_template(text).fields}))
 
 
 def identify(job: JobSpec) -> Identify:
@@ -46,7 +50,7 @@ def identify(job: JobSpec) -> Identify:
     each = job.input.duplicates == "each"
 
     def digest(key: str, fields: Mapping[str, object]) -> bytes:
-        content = _encode({name: fields[name] for name in used if name in fields})
+        content = _encode(fields if used is None else {name: fields[name] for name in used if name in fields})
         return hashlib.blake2b(content + (key.encode() if each else b"") + salt, digest_size=16).digest()
 
     return digest

@@ -1,8 +1,10 @@
 """One row of the input on its way through the engine, and how earlier tries of it ended. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .outcome import Outcome
 from .text import clean
@@ -12,8 +14,7 @@ MOST_TRIES: Final = 20
 MESSAGE_CHARACTERS: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(Struct, frozen=True):
     """An attempt that ended badly and led to another one."""
 
     at: float
@@ -30,8 +31,7 @@ class Try:
     """How many there were of its kind in a row, of which this is the last; only those that cost nothing are folded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """A row as it was read back from the workspace."""
 
     row: int
@@ -45,6 +45,8 @@ class Item:
     """Tries that have ended so far, those that do not count against it left out."""
     tries: tuple[Try, ...] = ()
     """How its earlier tries of this run ended, oldest first; of many the last, see `and_then`."""
+    rule: int = 0
+    """The rule that sends it to a model, counted from 1; 0 for the task's own model."""
 
 
 def brief(message: str) -> str:

@@ -3,31 +3,54 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
-import msgspec
 from msgspec import Meta, Struct
 
 from .errors import SettingError
-from .outcome import Usage
+from .preparespec import StepSpec
 from .presets import Preset, profile
+from .price import price_unit, unpriced
 from .settings import DIALS, Layer, from_environment, parse_assignments, resolve
+from .taskspec import Filled, TaskSpec
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
-OPENAI_KEY_ENV: Final = "OPENAI_API_KEY"
+STDIN: Final = "-"
+"""The path of an input that is standard input."""
 
-Filled: TypeAlias = Annotated[str, Meta(min_length=1)]
 FilePath: TypeAlias = Annotated[str, Meta(min_length=1, pattern="^[^\\x00]+$")]
-Positive: TypeAlias = Annotated[int, Meta(ge=1)]
-Price: TypeAlias = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
-class InputSpec(Struct, frozen=True, forbid_unknown_fields=True):
+class InputSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the items come from."""
 
-    path: FilePath
+    path: FilePath = ""
+    """A file, a folder, or a glob; `-` is standard input, whose rows go as they come. Empty beside `job`."""
     id: Filled | None = None
-    """The field that identifies a row; None means the row number."""
+    """The field that identifies a row; None means the row number, or the path of a text."""
     duplicates: Literal["once", "each"] = "once"
     """Whether rows that ask the same are asked once and answered alike, or each by itself."""
+    format: Literal["jsonl", "csv", "tsv", "parquet", "lines", "text", "sqlite"] | None = None
+    """None goes by the ending of the name. `lines`: an item a line; `text`: an item a file."""
+    query: Filled | None = None
+    """What to take from an SQLite file."""
+    bad_rows: Literal["stop", "reject"] = "stop"
+    """Whether the first row that can't be read ends the reading, or each is set aside."""
+    rejects: FilePath | None = None
+    """Where rows that were set aside go; None only counts them."""
+    job: Filled | None = None
+    """Another job of the workspace: each of its answers becomes an item here as soon as it is there."""
+    output: Literal["text", "json"] = "text"
+    """Whether an answer of that job that is a text stays one, or is read where it is JSON."""
+
+    @property
+    def live(self) -> bool:
+        """Whether rows come while the job runs, and nobody knows how many."""
+        return self.job is not None or self.path == STDIN
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        if self.job is not None:
+            return f"the answers of {self.job}"
+        return "standard input" if self.path == STDIN else self.path
 
 
 class OutputSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,93 +65,6 @@ class OutputSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether each commit reaches the disk before it counts, so that not even a power cut takes it back."""
 
 
-class Fallback(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Another model or server that a job goes to while the ones before it are in trouble; what is None is the task's.
-
-    Vectors of different models can't be compared: for embeddings, name the same model elsewhere.
-    """
-
-    model: Filled | None = None
-    base_url: Filled | None = None
-    api_key_env: tuple[str, ...] | None = None
-    """None means the task's on the task's own server, and else what a task on that server has."""
-    price_in: Price | None = None
-    """USD per million tokens; None means the task's price for the task's own model, and else unknown."""
-    price_out: Price | None = None
-    rpm: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
-    """Requests a minute of each of its keys; 0 means that no limit is known."""
-    tpm: Annotated[int, Meta(ge=0, le=10_000_000_000)] = 0
-
-
-class ChatSpec(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type", tag="chat"):
-    """One chat completion an item."""
-
-    model: Filled
-    prompt: Filled
-    """A template over the item's fields."""
-    base_url: Filled = OPENAI_URL
-    api_key_env: tuple[str, ...] = ()
-    """Names of the environment variables that hold keys; none for a server without keys."""
-    system: Filled | None = None
-    """A template for the message before the prompt."""
-    temperature: Annotated[float, Meta(ge=0, le=100)] | None = None
-    max_tokens: Positive | None = None
-    parameters: dict[str, object] = {}
-    """Merged into the body of every request, over what batchtop puts there."""
-    on_length: Literal["keep", "retry", "fail"] = "keep"
-    """What becomes of an answer that the token limit cut short."""
-    tokenizer: Filled | None = None
-    """An encoding of tiktoken that counts what is sent, as `o200k_base`; None means bytes / 4."""
-    price_in: Price | None = None
-    """USD per million tokens."""
-    price_out: Price | None = None
-    fallback: tuple[Fallback, ...] = ()
-    """Where to go in trouble, in this order."""
-
-
-class EmbeddingsSpec(
-    Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type", tag="embeddings"
-):
-    """One vector an item, many items a request."""
-
-    model: Filled
-    text: Filled
-    """A template over the item's fields."""
-    base_url: Filled = OPENAI_URL
-    api_key_env: tuple[str, ...] = ()
-    dimensions: Positive | None = None
-    tokenizer: Filled | None = None
-    """An encoding of tiktoken that counts what is sent, as `cl100k_base`; None means bytes / 4."""
-    price_in: Price | None = None
-    """USD per million tokens."""
-    fallback: tuple[Fallback, ...] = ()
-    """Where to go in trouble, in this order."""
-
-
-TaskSpec: TypeAlias = ChatSpec | EmbeddingsSpec
-
-
-def default_keys(base_url: str) -> tuple[str, ...]:
-    """Return the key variables of a server that is given none: OpenAI's own has one, others are taken to need none."""
-    return (OPENAI_KEY_ENV,) if base_url == OPENAI_URL else ()
-
-
-def tiers(task: TaskSpec) -> tuple[TaskSpec, ...]:
-    """Return the task itself, and then the whole task that each of its fallbacks stands for."""
-    return (msgspec.structs.replace(task, fallback=()), *(_tier(task, each) for each in task.fallback))
-
-
-def _tier(task: TaskSpec, fallback: Fallback) -> TaskSpec:
-    model, base_url = fallback.model or task.model, fallback.base_url or task.base_url
-    names = fallback.api_key_env
-    if names is None:  # a key never goes to a server that it was not meant for
-        names = task.api_key_env if base_url == task.base_url else default_keys(base_url)
-    prices = {"price_in": fallback.price_in, "price_out": fallback.price_out}
-    own = {name: getattr(task, name) for name in prices if name in task.__struct_fields__}
-    known = {name: prices[name] if prices[name] is not None or model != task.model else own[name] for name in own}
-    return msgspec.structs.replace(task, model=model, base_url=base_url, api_key_env=names, fallback=(), **known)
-
-
 class JobSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """One job, as it is stored in the workspace and handed between processes."""
 
@@ -136,6 +72,8 @@ class JobSpec(Struct, frozen=True, forbid_unknown_fields=True):
     input: InputSpec
     task: TaskSpec
     output: OutputSpec = OutputSpec()
+    prepare: tuple[StepSpec, ...] = ()
+    """What is done with the rows of the input before they become items."""
     preset: str | None = None
     layers: tuple[Layer, ...] = ()
     """Values over the defaults, lowest first: the preset's and the job file's own, until `assemble` adds others."""
@@ -185,36 +123,9 @@ def _set_layer(assignments: Iterable[str]) -> Iterator[Layer]:
 def check_budget(task: TaskSpec, layers: Iterable[Layer]) -> None:
     """Raise SettingError when spending is limited but what a token costs is unknown, here or at a fallback."""
     resolved = resolve(layers)
-    unknown = _unpriced(task) if resolved.settings.cost else None
+    unknown = unpriced(task) if resolved.settings.cost else None
     if unknown is not None:
         raise SettingError(
             f"{resolved.origins['cost']}: cost = {resolved.settings.cost:g} can't be kept without prices:"
-            f" set {unknown} in the job file (USD per million tokens)"
+            f" set {unknown} in the job file ({price_unit(task)})"
         )
-
-
-def _unpriced(task: TaskSpec) -> str | None:
-    """Return the keys of the prices that the first tier without them lacks."""
-    prices = ("price_in", "price_out") if isinstance(task, ChatSpec) else ("price_in",)
-    for number, tier in enumerate(tiers(task)):
-        if _prices(tier) is None:
-            table = f"task.fallback[{number - 1}]" if number else "task"
-            return " and ".join(f"{table}.{price}" for price in prices)
-    return None
-
-
-def is_priced(task: TaskSpec) -> bool:
-    """Return whether the price of every token of this task is known, at each of its fallbacks too."""
-    return _unpriced(task) is None
-
-
-def cost_usd(task: TaskSpec, usage: Usage) -> float | None:
-    """Return what `usage` costs with the task's own model, or None where its prices are unknown."""
-    prices = _prices(task)
-    return None if prices is None else (usage.tokens_in * prices[0] + usage.tokens_out * prices[1]) / 1e6
-
-
-def _prices(task: TaskSpec) -> tuple[float, float] | None:
-    """Return the USD of a million tokens in and out, None where one of them is unknown."""
-    price_out = task.price_out if isinstance(task, ChatSpec) else 0.0
-    return None if task.price_in is None or price_out is None else (task.price_in, price_out)

@@ -7,31 +7,37 @@ from typing import Final
 import msgspec
 
 from .errors import JobFileError, PresetError, SettingError
-from .job import InputSpec, JobSpec, OutputSpec, assemble
+from .inputfile import check_apart, in_folder
+from .job import STDIN, InputSpec, JobSpec, OutputSpec, assemble
 from .output.appended import part_of
+from .preparefile import check_steps, read_steps
+from .preparespec import dropped_paths
 from .presets import load_presets
 from .settings import DIALS, Layer, Value
 from .taskfile import read_task
 from .toml_file import TomlFile
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-_TABLES: Final = ("name", "input", "task", "settings", "limits", "output")
+_STREAMED: Final = ("jsonl", "csv", "tsv", "lines")
+_TABLES: Final = ("name", "input", "prepare", "task", "settings", "limits", "output")
 
 
-def load_job(path: Path) -> JobSpec:
-    """Return the job that a TOML file describes; raises JobFileError."""
-    file = TomlFile(path, JobFileError)
+def load_job(path: Path, text: str | None = None) -> JobSpec:
+    """Return the job that a TOML file describes, or would with this text; raises JobFileError."""
+    file = TomlFile(path, JobFileError, text)
     _check_top(file)
     settings = file.table("settings")
     job = JobSpec(
         name=_name(file, path.stem),
         input=_input(file, path),
-        task=read_task(file),
+        task=read_task(file, path.absolute().parent),
         output=_output(file, path),
+        prepare=read_steps(file, path.absolute().parent),
         preset=file.text("preset", settings, of="settings."),
         layers=(Layer("job file", {**_dials(file, "settings"), **_dials(file, "limits")}),),
     )
     _check_files(file, job)
+    check_steps(file, job.prepare, job.input)
     return msgspec.structs.replace(job, layers=_layers(file, job))
 
 
@@ -65,7 +71,22 @@ def _name(file: TomlFile, stem: str) -> str:
 
 def _input(file: TomlFile, path: Path) -> InputSpec:
     found = file.build(file.table("input"), InputSpec, of="input.")
-    return msgspec.structs.replace(found, path=_beside(path, found.path))
+    if found.job or not found.path:
+        _check_pipeline(file, found, _name(file, path.stem))
+    if found.path == STDIN and found.format not in {None, *_STREAMED}:
+        file.fail("input.format", f"standard input can be {', '.join(_STREAMED)}; {found.format} is for files")
+    return in_folder(file, found, path.absolute().parent, _name(file, path.stem))
+
+
+def _check_pipeline(file: TomlFile, found: InputSpec, name: str) -> None:
+    """Raise for what an input can't be that is no file."""
+    if found.job is None:
+        file.fail("input.path", "is missing: a file, `-` for standard input, or input.job for the answers of a job")
+    if found.job == name:
+        file.fail("input.job", f"{name} is this job itself")
+    for key in ("path", "id", "format", "query"):
+        if getattr(found, key):
+            file.fail(f"input.{key}", f"is for files: items are those of {found.job}, with their ids")
 
 
 def _output(file: TomlFile, path: Path) -> OutputSpec:
@@ -86,13 +107,15 @@ def _beside(job_file: Path, name: str) -> str:
 
 def _check_files(file: TomlFile, job: JobSpec) -> None:
     """Raise when one file would be written over another."""
-    taken = {Path(job.input.path).resolve(): "input.path"}
+    taken = {} if job.input.live else {Path(job.input.path).resolve(): "input.path"}
     if job.output.order == "input" and job.output.path:
         taken.setdefault(Path(part_of(job.output.path)).resolve(), "the one output.path is first written to")
-    for key in ("path", "failures"):
-        name: str | None = getattr(job.output, key)
-        if name and name != "-" and taken.setdefault(Path(name).resolve(), f"output.{key}") != f"output.{key}":
-            file.fail(f"output.{key}", f"is the same file as {taken[Path(name).resolve()]}")
+    output, rejects = job.output, {"input.rejects": job.input.rejects}
+    named = {**rejects, "output.path": output.path, "output.failures": output.failures, **dropped_paths(job.prepare)}
+    for key, name in ((key, name) for key, name in named.items() if name and name != STDIN):
+        check_apart(file, job.input, key, name)
+        if taken.setdefault(Path(name).resolve(), key) != key:
+            file.fail(key, f"is the same file as {taken[Path(name).resolve()]}")
 
 
 def _dials(file: TomlFile, name: str) -> dict[str, Value]:

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from .outcome import Outcome, Usage
+from .answer import Usage
+from .outcome import Outcome
 from .settle import Settled
 
 
@@ -14,8 +15,10 @@ class Ledger(Protocol):
         """Whether so much waits to be stored that no more should be sent."""
         ...
 
-    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
-        """Take note of one request that ended."""
+    def request(
+        self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float, first_ms: float | None = None
+    ) -> None:
+        """Take note of one request that ended; `first_ms` is when its answer began, where it was streamed."""
         ...
 
     def settled(self, settled: Settled) -> None:

@@ -1,15 +1,19 @@
 """Brings the input of a job into its workspace, unless it is there already, and says what is to be done."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from .errors import InputError
 from .identity import fingerprint, identify, used_fields
-from .job import JobSpec
+from .job import InputSpec, JobSpec
+from .prepare import Tally
+from .preparespec import counts_in_words, fingerprint_of
+from .reading import Reading, UnwantedError, prepared_rows
 from .redo import PASSING, Redo
-from .source import open_source
-from .store import items, loads
+from .source import Rejected, Rejects, Row, state_of
+from .store import arrivals, items, loads
 from .store.loads import Loaded
 from .store.writer import Writer
 
@@ -20,39 +24,72 @@ class Progress:
 
     rows: int = 0
     bytes: int = 0
+    size: int = 0
+    """Bytes there are; 0 where that says nothing of how far it has come."""
+    prepared: Tally = field(default_factory=Tally)
+
+    @property
+    def share(self) -> float:
+        """What is read of the input, from 0 to 1; 0 where nobody knows."""
+        return min(1.0, self.bytes / self.size) if self.size else 0.0
 
 
 def input_stamp(spec: JobSpec) -> tuple[str, int]:
     """Return what tells one state of the input, and of what makes the answers, from another; and the input's bytes."""
-    path = Path(spec.input.path)
-    try:
-        facts = path.stat()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    stamp = f"{path}|{facts.st_size}|{facts.st_mtime_ns}|{spec.input.id or ''}|{fingerprint(spec)}"
-    return stamp, facts.st_size
+    if spec.input.live:
+        return f"{spec.input.name}|{spec.input.id or ''}|{fingerprint(spec)}", 0
+    state = state_of(spec.input)
+    prepared = fingerprint_of(spec.prepare)
+    return f"{state.stamp}|{prepared}{spec.input.id or ''}|{fingerprint(spec)}", state.size
 
 
-async def load(spec: JobSpec, job: int, writer: Writer, unwanted: Callable[[], bool]) -> Loaded | None:
-    """Load the input where it is new or has changed, and return what that found.
+async def load(
+    spec: JobSpec, job: int, writer: Writer, unwanted: Callable[[], bool], *, afresh: bool = False
+) -> Loaded | None:
+    """Load the input where it is new or has changed, or is to be read afresh, and return what that found.
 
     Returns None when the workspace holds it already, or when `unwanted` said so on the way; the next run loads it then.
     """
-    stamp, size = input_stamp(spec)
-    if await writer.run(lambda db: loads.stamp(db, job)) == stamp:
+    stamp, size = await asyncio.to_thread(input_stamp, spec)
+    if not afresh and await writer.run(lambda db: loads.stamp(db, job)) == stamp:
         return None
-    progress = Progress()
-    rows = open_source(spec.input, identify(spec), at=lambda byte: setattr(progress, "bytes", byte))
-    while await writer.run(lambda db: loads.discard_chunk(db, job)):
-        pass
-    number = await writer.run(lambda db: loads.begin_load(db, job))
-    while not unwanted():
-        count = await writer.run(lambda db: loads.load_chunk(db, job, number, rows))
-        if not count:
-            return await writer.run(lambda db: loads.finish_load(db, job, number, stamp))
-        progress.rows += count
-        await writer.run(lambda db: loads.tell_progress(db, job, progress.rows, progress.bytes / max(1, size)))
+    progress = Progress(size=size)
+    with closing(Rejects(None if spec.input.live else spec.input.rejects)) as rejects:
+        rows = _rows(spec, job, writer, progress, rejected=rejects.add, unwanted=unwanted)
+        while await writer.run(lambda db: loads.discard_chunk(db, job)):
+            pass
+        number = await writer.run(lambda db: loads.begin_load(db, job))
+        with closing(Reading(rows)) as reading, suppress(UnwantedError):
+            while not unwanted():
+                chunk = await reading.next()
+                if not await writer.run(partial(loads.load_chunk, job=job, load=number, rows=iter(chunk))):
+                    loaded = await writer.run(lambda db: loads.finish_load(db, job, number, stamp))
+                    counts = progress.prepared.rows if spec.prepare else ()
+                    return replace(loaded, rejected=rejects.count, prepared=tuple(counts))
+                progress.rows += len(chunk)
+                await writer.run(lambda db: loads.tell_progress(db, job, progress.rows, progress.share))
     return None
+
+
+def _rows(
+    spec: JobSpec,
+    job: int,
+    writer: Writer,
+    progress: Progress,
+    *,
+    rejected: Callable[[Rejected], None],
+    unwanted: Callable[[], bool],
+) -> Iterator[Row]:
+    """Return the rows of the input.
+
+    Of a stream it is those that came, told apart by what is asked of them now; the answers of another job come again.
+    """
+    if spec.input.job is not None:
+        return iter(())
+    if spec.input.live:
+        return arrivals.stored(writer.path, job, identify(spec))
+    at = partial(setattr, progress, "bytes")
+    return prepared_rows(spec, tally=progress.prepared, at=at, rejected=rejected, unwanted=unwanted)
 
 
 async def prepare(
@@ -71,7 +108,7 @@ async def prepare(
     if redo.fresh:
         await writer.run(lambda db: items.redo(db, job, redo, at))
         tell("all is asked afresh: what was answered before counts no more", "warn")
-    loaded = await load(spec, job, writer, unwanted)
+    loaded = await load(spec, job, writer, unwanted, afresh=redo.fresh and spec.input.job is not None)
     if loaded:
         for message, level in told(loaded, spec):
             tell(message, level)
@@ -82,13 +119,26 @@ async def prepare(
 
 def told(loaded: Loaded, spec: JobSpec) -> list[tuple[str, str]]:
     """Return what a load found, in lines with their level."""
-    lines = [(f"input: {loaded.total:,} items", "info")]
+    size = f"{spec.input.name}, while the job runs" if spec.input.live else f"{loaded.total:,} items"
+    lines = [(f"input: {size}", "info")]
+    if loaded.prepared:
+        lines.append((f"prepared: {counts_in_words(spec.prepare, loaded.prepared)}", "info"))
+    if loaded.rejected:
+        lines.append((rejected_in_words(loaded.rejected, spec.input), "warn"))
+    if spec.input.job is not None:
+        return lines
     if loaded.changed or loaded.removed:
         found = f"{loaded.new:,} new, {loaded.changed:,} changed, {loaded.removed:,} removed"
         lines.append((f"since the last run: {found}", "info"))
     if loaded.changed and loaded.pending == loaded.total:
         lines.append(("every item asks something else than before: prompt, model or all rows changed", "warn"))
-    if loaded.total > 1 and not used_fields(spec.task) and spec.input.duplicates == "once":
+    if loaded.total > 1 and used_fields(spec.task) == () and spec.input.duplicates == "once":
         how = 'asked once, and all get that answer; input.duplicates = "each" asks it for each row'
         lines.append((f"every row asks the same, as what is asked names no {{field}}: it is {how}", "warn"))
     return lines
+
+
+def rejected_in_words(rows: int, spec: InputSpec) -> str:
+    """Return how many rows could not be read, and where they went."""
+    where = f", each with what is wrong with it → {spec.rejects}" if spec.rejects else ""
+    return f"{rows:,} row{'s' if rows > 1 else ''} rejected{where}"

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from .answer import Answer, Usage
 from .histogram import Histogram
-from .outcome import Answer, Outcome, Usage
+from .outcome import Outcome
 
 _WAITED_FOR: Final = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT})
 
@@ -25,10 +26,14 @@ class Tally:
     tokens_out: int = 0
     cost: float = 0.0
     latency: Histogram = field(default_factory=Histogram)
+    first: Histogram = field(default_factory=Histogram)
+    """When answers began that were streamed."""
     spent: dict[str, float] = field(default_factory=dict[str, float])
     """Slot-seconds by what they were spent on."""
 
-    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:
+    def request(
+        self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float, first_ms: float | None = None
+    ) -> None:
         """Count one request that has ended; failed ones are billed too.
 
         Latency is that of answers, and of waits for one that never came: a refusal at once would make it look better.
@@ -39,6 +44,8 @@ class Tally:
         self.cost += cost
         if outcome in _WAITED_FOR:
             self.latency.record(latency_ms)
+        if first_ms is not None:
+            self.first.record(first_ms)
         if outcome is not Outcome.OK:
             self.errors[outcome] += 1
 
@@ -64,6 +71,10 @@ class Account:
     tokens_out: int = 0
     cost: float | None = None
     """USD, None where no price is known."""
+    items: int = 0
+    """Items that it answered or failed, for good."""
+    escalated: int = 0
+    """Items that went on to another model, as a rule did not like its answer."""
 
     def request(self, usage: Usage, cost: float) -> None:
         """Count one request that has ended."""

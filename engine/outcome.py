@@ -1,6 +1,5 @@
 """How an attempt can end: a closed set, decided once and switched on by everything downstream."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -27,29 +26,3 @@ REFUSED = frozenset({Outcome.AUTH, Outcome.QUOTA_EXHAUSTED})
 
 RETRIED_BY_RERUN = TRANSIENT | REFUSED | {Outcome.RATE_LIMITED}
 """Ends that a later try may mend: a rerun tries the items again that failed in one of these ways."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one request: what it was billed for, as the server's `usage` says, or what it may come to at most."""
-
-    tokens_in: int = 0
-    tokens_out: int = 0
-
-    @property
-    def total(self) -> int:
-        """Both together."""
-        return self.tokens_in + self.tokens_out
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one attempt brought for one item."""
-
-    outcome: Outcome
-    output: bytes = b""
-    """JSON text of the output, when the outcome is ok."""
-    message: str = ""
-    """What went wrong, cleaned and capped, when it is not."""
-    finish_reason: str = ""
-    """`length` for an output that the token limit cut short."""

@@ -12,16 +12,19 @@ from .dispatch import Dispatcher
 from .feed import Feed
 from .job import JobSpec
 from .journal import Journal
+from .live.intake import Intake, Live
 from .output.delivery import Delivery
 from .pulse import Pulse
 from .route import Route
+from .rules import Rules
 from .sampler import Sampler
 from .settings import Layer
 from .snapshot import JobRow, LaneState
 from .store import record
 from .store.writer import Writer
-from .transport import Transport
+from .transports import Transport
 from .ways import Ways
+from .weight import weigher
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Parts:
     feed: Feed
     loop: Dispatcher
     pulse: Pulse
+    intake: Intake | None
+    """What brings rows while the job runs; None where all are there when it starts."""
 
 
 def put_together(
@@ -47,6 +52,7 @@ def put_together(
     writer: Writer,
     transport: Transport,
     clock: Clock,
+    source: Live | None = None,
 ) -> Parts:
     """Return the parts of a job that is about to run; `live` and `lanes` are what its earlier runs have left."""
 
@@ -59,12 +65,23 @@ def put_together(
     if told := ways.go_on(lanes):
         journal.tell(told)
     delivery = Delivery(spec, job.id, writer, clock, journal.tell)
-    sampler, batcher = Sampler(clock), Batcher()
+    sampler, batcher = Sampler(clock), Batcher(weigher(spec.task))
+    rules = Rules(spec.task, journal.tell)
     books = Books(writer, job.id, sampler)
-    feed = Feed(writer=writer, job=job.id, books=books, batcher=batcher, clock=clock, wake=wake)
+    feed = Feed(
+        writer=writer,
+        job=job.id,
+        books=books,
+        batcher=batcher,
+        clock=clock,
+        wake=wake,
+        sort=rules.sort,
+        live=source is not None,
+    )
     loop = Dispatcher(
         settings=dials.now.settings,
         routes=routes,
+        rules=rules,
         transport=transport,
         batcher=batcher,
         ledger=feed,
@@ -82,4 +99,7 @@ def put_together(
         transport=transport,
         clock=clock,
     )
-    return Parts(dials, ways, journal, delivery, feed, loop, pulse)
+    intake = None
+    if source:
+        intake = Intake(spec, job.id, source, writer=writer, feed=feed, clock=clock, tell=journal.tell)
+    return Parts(dials, ways, journal, delivery, feed, loop, pulse, intake)

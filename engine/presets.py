@@ -4,7 +4,7 @@ import importlib.resources
 import json
 import os
 import re
-import tempfile
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
@@ -13,7 +13,8 @@ from typing import Final
 
 import platformdirs
 
-from .errors import PresetError
+from .errors import OutputError, PresetError
+from .output.whole import whole_file
 from .settings import DIALS, Settings, Value, did_you_mean
 from .text import clean
 from .toml_file import Table, TomlFile
@@ -67,17 +68,19 @@ def check_name(name: str) -> None:
 def save_preset(name: str, settings: Settings, description: str, folder: Path | None = None) -> Path:
     """Write the settings that a profile has as a preset of one profile into `folder` (default: the user's).
 
-    A preset of that name is replaced, whole or not at all. Raises PresetError for a name that can't be, and where the
-    file can't be written.
+    A preset of that name is replaced, whole or not at all; where its file is a link, what that leads to. Raises
+    PresetError for a name that can't be, and where the file can't be written.
     """
     check_name(name)
     file = (user_folder() if folder is None else folder) / f"{name}.toml"
     values = "".join(f"{key} = {getattr(settings, key)!r}\n" for key in COMPLETE)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(file, f"description = {_quoted(description)}\n\n[profiles.saved]\n{values}")
+        _write(Path(os.path.realpath(file)), f"description = {_quoted(description)}\n\n[profiles.saved]\n{values}")
     except OSError as error:
         raise PresetError(f"preset {name} can't be saved: {error.strerror or error}: {file}") from error
+    except OutputError as error:
+        raise PresetError(f"preset {name} can't be saved: {error}") from error
     return file
 
 
@@ -86,19 +89,12 @@ def _quoted(text: str) -> str:
     return json.dumps(clean(text), ensure_ascii=False)
 
 
-def _write_whole(file: Path, text: str) -> None:
-    """Write a file beside the one that it then replaces, so that nobody ever reads half of it."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
-    ) as new:
-        try:
-            new.write(text)
-            new.flush()
-            os.fsync(new.fileno())
-            Path(new.name).replace(file)
-        except BaseException:
-            Path(new.name).unlink(missing_ok=True)
-            raise
+def _write(file: Path, text: str) -> None:
+    """Write a file whole, readable for whom it was; a new one is its person's own."""
+    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600
+    with whole_file(file, "preset", lambda _: True, ()) as new:
+        os.fchmod(new.fileno(), mode)
+        new.write(text.encode())
 
 
 def _built_in() -> list[Traversable]:

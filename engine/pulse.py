@@ -12,7 +12,7 @@ from .lag import LoopLag
 from .output.delivery import Delivery
 from .sampler import Sampler
 from .store.writer import Writer
-from .transport import Transport
+from .transports import Telling, Transport
 from .ways import Ways
 
 SAMPLE_S: Final = 1.0
@@ -70,6 +70,8 @@ class Pulse:
             rpm_limit=self._ways.rpm_limit,
         )
         self._journal.sample(sample)
+        while isinstance(self._transport, Telling) and self._transport.told:
+            self._journal.tell(self._transport.told.pop(0))
         self._journal.lanes(sample.at, self._ways.states(sample.at), last=last)
         at_rest = self._loop.in_flight == 0 and self._loop.target > 0
         self._loop.memory.judge(self._clock.now(), sample.rss_mb, self._loop.settings.memory, at_rest=at_rest)

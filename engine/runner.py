@@ -21,6 +21,7 @@ from .store import items, record
 from .store.items import Pages
 from .store.reader import read_job
 from .store.writer import Writer
+from .transports import Afar
 
 _OTHERWISE: Final = (
     "the input, or what is asked of it, is another now than when this run began, which goes on with what it was then;"
@@ -31,7 +32,17 @@ _OTHERWISE: Final = (
 class Runner:
     """Runs one job. Its wishes (`pause`, `drain`, ...) act at once and may come at any time."""
 
-    def __init__(self, spec: JobSpec, job: JobRow, parts: Parts, *, writer: Writer, clock: Clock, redo: Redo) -> None:
+    def __init__(
+        self,
+        spec: JobSpec,
+        job: JobRow,
+        parts: Parts,
+        *,
+        writer: Writer,
+        clock: Clock,
+        redo: Redo,
+        afar: Afar | None = None,
+    ) -> None:
         self.spec = spec
         self.state = JobState.QUEUED
         self.finishing = False
@@ -48,6 +59,10 @@ class Runner:
         self._feed = parts.feed
         self._loop = parts.loop
         self._pulse = parts.pulse
+        self._intake = parts.intake
+        self._afar = afar
+        if afar:
+            afar.begin(job.id, parts.journal.tell)
 
     @property
     def active(self) -> bool:
@@ -95,6 +110,8 @@ class Runner:
         if self.active and self._loop.stop is None:
             self._enter(JobState.DRAINING, reason)
             self._loop.end(Hold("drain"))
+            if self._afar:
+                self._afar.let_go()
 
     async def cancel(self, reason: str) -> None:
         """Drop what is in flight and end; the job can be run again."""
@@ -102,6 +119,8 @@ class Runner:
             self._enter(JobState.DRAINING, reason)
             self._loop.end(Hold("cancel"))
             await self._loop.cancel_in_flight()
+            if self._afar:
+                await self._afar.cancel()
 
     def retest(self) -> str:
         """Try keys again that the server refused, or gave up; return which. Raises UsageError when there is none."""
@@ -149,6 +168,8 @@ class Runner:
             raise UsageError(f"{spec.name} is still answering what is in flight; run it again when that is done")
         if redo.fresh:
             raise UsageError(f"{spec.name} runs; drain or cancel it before it is done afresh")
+        if self._intake:
+            self._intake.again()
         with suppress(InputError):  # it is loaded
             if self._stamp and input_stamp(spec)[0] != self._stamp:
                 self._journal.tell(_OTHERWISE, "warn")
@@ -176,7 +197,7 @@ class Runner:
     async def _load(self) -> None:
         self._enter(JobState.LOADING)
         self._save_dials()
-        self._stamp, _ = input_stamp(self.spec)
+        self._stamp, _ = await asyncio.to_thread(input_stamp, self.spec)
         await prepare(
             self.spec,
             self._job,
@@ -201,17 +222,24 @@ class Runner:
             feeding = asyncio.create_task(self._feed.run(pages, lambda: self._loop.settings))
             sampling = asyncio.create_task(self._pulse.run())
             tending = asyncio.create_task(self._delivery.tend())
-            for task in (feeding, sampling, tending):
+            helpers = [feeding, sampling, tending]
+            if self._intake:
+                helpers.append(asyncio.create_task(self._intake.run()))
+            for task in helpers:
                 self._loop.watch(task)
             try:
                 await self._loop.run(lambda: self._feed.want(self._loop.settings))
                 self.finishing = True  # what is made pending from now on would be left behind
             finally:
-                await _stopped(feeding, sampling, tending)
+                await _stopped(*helpers)
+        if self._intake and self._intake.stale:
+            await self._delivery.renew()
         return self._ended(await self._row())
 
     def _ended(self, row: JobRow) -> End:
         end = ended(self._loop.stop, row)
+        if self._intake:
+            end = self._intake.ended(end, self._loop.stop)
         if isinstance(self._loop.stop, LaneClosed) and self._ways.off:
             return replace(end, reason=f"{end.reason}; switched off: {self._ways.off} (`batchtop lane` switches on)")
         return end
@@ -224,7 +252,7 @@ class Runner:
     async def _finish(self, end: End) -> End:
         """Commit the last of it; an engine that can't write any more says so by its own error."""
         self.finishing = True
-        self._journal.dropped(self._loop.dropped)
+        self._journal.dropped(0 if self._afar else self._loop.dropped)
         self._pulse.take(last=True)  # with the job's own limits, which its lanes are then free of
         self._ways.leave()
         end = await self._delivery.close(end)

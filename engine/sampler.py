@@ -55,4 +55,5 @@ class Sampler:
             lag_ms=lag_ms,
             connections=connections,
             rpm_limit=rpm_limit,
+            first=tally.first,
         )

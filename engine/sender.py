@@ -3,10 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec.structs import replace
+
 from .admission import Budget
+from .answer import Answer, Usage
 from .batcher import Batcher
 from .clock import Clock
 from .errors import StoppedError
@@ -14,8 +17,9 @@ from .exchange import Exchange, Exchanged, RecalledError
 from .item import Item, Try, and_then, brief
 from .ledger import Ledger
 from .limits import LaneClosed
-from .outcome import REFUSED, TRANSIENT, Answer, Outcome, Usage
+from .outcome import REFUSED, TRANSIENT, Outcome
 from .route import Route
+from .rules import Rules
 from .search import Search, halves
 from .settings import Settings
 from .settle import Again, PutBack, Settled, judge
@@ -32,6 +36,7 @@ class Sender:
     """Sends calls and settles their answers; `answered` and `closed` are told of what concerns the job as a whole."""
 
     settings: Settings
+    rules: Rules
     batcher: Batcher
     exchange: Exchange
     ledger: Ledger
@@ -59,24 +64,38 @@ class Sender:
         else:
             await asyncio.gather(*(self._call(route, call) for call in calls))
 
-    def settle(self, item: Item, answer: Answer, *, route: Route, latency_ms: float = 0.0, counts: bool = True) -> None:
-        """Store an item's answer, or have it tried again."""
+    def settle(
+        self,
+        item: Item,
+        answer: Answer,
+        *,
+        route: Route,
+        latency_ms: float = 0.0,
+        counts: bool = True,
+        when: tuple[float, float] | None = None,
+    ) -> None:
+        """Store an item's answer, or have it tried again, or another model asked.
+
+        `when` is the time and the jitter that several items share, so that those of them that go again go together.
+        """
+        now, draw = when or (self.clock.now(), random.random())  # noqa: S311 (jitter, not a secret)
         verdict = judge(
             answer,
             attempts=item.attempts,
             max_attempts=self.settings.max_attempts,
             counts=counts,
-            draw=random.random(),  # noqa: S311 (jitter, not a secret)
+            draw=draw,
         )
+        if self._goes_on(item, answer, route, latency_ms, last=verdict is None):
+            return
         match verdict:
             case Again(after_s, attempts):
                 tried = self._tried(item, answer, route, latency_ms, attempts=attempts)
-                self.batcher.again(tried, self.clock.now() + after_s)
+                self.batcher.again(tried, now + after_s)
             case PutBack():
-                self.batcher.again(self._tried(item, answer, route, latency_ms), self.clock.now())
+                self.batcher.again(self._tried(item, answer, route, latency_ms), now)
             case None:
-                at = self.clock.wall()
-                self.ledger.settled(Settled(item, answer, item.attempts + 1, latency_ms, at, route.model))
+                self._keep(item, answer, route, latency_ms, item.attempts + 1)
 
     def give_back(self, batch: tuple[Item, ...]) -> None:
         """Have a batch, or a part of one, sent again at once, none of its items' attempts used up."""
@@ -100,7 +119,7 @@ class Sender:
             self._too_large = 0
             self.last_end = self.clock.now()
             cost = _cost(route, call, done.reply)
-            self.ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms)
+            self.ledger.request(done.reply.outcome, done.reply.usage, cost, done.latency_ms, done.reply.first_ms)
             route.used.request(done.reply.usage, cost)
             self._take_answers(route, call, done)
             self.answered(route)
@@ -120,7 +139,7 @@ class Sender:
             self.give_up(StoppedError(f"{MOST_TOO_LARGE} items one after the other were too large: {reply.message}"))
         else:
             for item, answer in zip(call.items, reply.answers, strict=True):
-                self.ledger.settled(Settled(item, answer, item.attempts, 0.0, self.clock.wall(), route.model))
+                self._keep(item, answer, route, 0.0, item.attempts)
 
     def _take_answers(self, route: Route, call: Call, done: Exchanged) -> None:
         spoiled = _is_spoiled(call, done)
@@ -128,12 +147,34 @@ class Sender:
         self.batcher.add_parts(self._follow(items, done.reply.outcome, spoiled=spoiled))
         if spoiled:
             return
+        when = (self.clock.now(), random.random()) if call.apart else None  # noqa: S311 (jitter, not a secret)
         for item, answer in zip(call.items, done.reply.answers, strict=True):
-            if answer.outcome is Outcome.SHORT_REPLY and len(call.items) > 1:
+            if answer.outcome is Outcome.OK:
+                if not self._goes_on(item, answer, route, done.latency_ms, last=False):
+                    self._keep(item, answer, route, done.latency_ms, item.attempts + 1)
+            elif answer.outcome is Outcome.SHORT_REPLY and len(call.items) > 1 and not call.apart:
                 # Its neighbours are answered: it goes again by itself.
                 self.batcher.add_parts([(self._tried(item, answer, route, done.latency_ms),)])
             else:
-                self.settle(item, answer, route=route, latency_ms=done.latency_ms, counts=done.counts)
+                self.settle(item, answer, route=route, latency_ms=done.latency_ms, counts=done.counts, when=when)
+
+    def _keep(self, item: Item, answer: Answer, route: Route, latency_ms: float, attempts: int) -> None:
+        """Store an item that is done or has failed."""
+        route.used.items += 1
+        self.ledger.settled(Settled(item, answer, attempts, latency_ms, self.clock.wall(), route.model))
+
+    def _goes_on(self, item: Item, answer: Answer, route: Route, latency_ms: float, *, last: bool) -> bool:
+        """Have the next model asked where the rule that sent an item to this one does not like its answer."""
+        if item.rule not in route.rules:
+            return False
+        why = self.rules.objection(item, answer, last=last)
+        if not why:
+            return False
+        route.used.escalated += 1
+        told = Answer(Outcome.SHORT_REPLY, message=f"goes on to another model: {why}")
+        tried = self._tried(item, told, route, latency_ms, attempts=0)
+        self.batcher.again(replace(tried, rule=self.rules.after(item)), self.clock.now())
+        return True
 
     def _tried(
         self, item: Item, answer: Answer, route: Route, latency_ms: float, *, attempts: int | None = None
@@ -180,7 +221,7 @@ def _is_spoiled(call: Call, done: Exchanged) -> bool:
     A server that stumbles over an item says so by a 400, or by a 500 or a silence that comes again; one that objects to
     it may refuse it as if the key were the matter, on a lane that has served well.
     """
-    if len(call.items) == 1:
+    if len(call.items) == 1 or call.apart:
         return False
     if done.reply.outcome in {Outcome.BAD_ITEM, Outcome.SHORT_REPLY}:
         return True

@@ -30,6 +30,7 @@ class Settings:
     timeout: float = 60.0
     max_attempts: int = 5
     items_per_request: int = 1
+    batch_tokens: int = 0
     max_cooldown: float = 120.0
     rpm: int = 0
     tpm: int = 0
@@ -60,11 +61,12 @@ class Dial:
         return f"BATCHTOP_{self.key.upper()}"
 
 
-_SIZES = (1, 2, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 256, 300, 500, 750, 1000, 1500, 2048)
+_SIZES = (1, 2, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 256, 300, 500, 750, 1000, 1500, 2048, 5000, 50_000)
 _COUNTS = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 150, 200, 300, 500, 750, 1000, 2000, 4096)
 _SECONDS = (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 300)
 _RATES = (0, 10, 20, 30, 60, 100, 200, 300, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 _TOKENS = tuple(n * 1_000 for n in (0, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000))
+_BATCH_TOKENS = (0, *(n * 500 for n in (1, 2, 4, 8, 16, 32, 64, 128, 200, 400)))
 _DAILY = (0, *(n * 10**power for power in range(2, 6) for n in (1, 2, 5)), 1_000_000)
 _MEGABYTES = (0, 250, 500, 750, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000, 8_000, 12_000, 16_000, 32_000)
 _USD = (0, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000)
@@ -74,7 +76,7 @@ _DAY = 86_400
 DIALS: Final[dict[str, Dial]] = {
     dial.key: dial
     for dial in (
-        Dial("batch_size", "count", 1, 2048, _SIZES, "items dispatched together"),
+        Dial("batch_size", "count", 1, 50_000, _SIZES, "items dispatched together"),
         Dial("delay", "seconds", 0, _DAY, _SECONDS, "pause of a slot between its batches"),
         Dial("concurrency", "count", 1, 4096, _COUNTS, "batches in flight"),
         Dial("max_wait", "seconds", 0, _DAY, _SECONDS, "then a partial batch goes"),
@@ -87,6 +89,7 @@ DIALS: Final[dict[str, Dial]] = {
         Dial(
             "items_per_request", "count", 1, 200, (1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 100, 200), "items in one prompt"
         ),
+        Dial("batch_tokens", "count", 0, 10_000_000, _BATCH_TOKENS, "tokens of a batch, about", unlimited=True),
         Dial("max_cooldown", "seconds", 0, _DAY, _SECONDS, "a longer pause sets a key aside"),
         Dial("rpm", "count", 0, 10_000_000, _RATES, "requests a minute", "limits", unlimited=True),
         Dial("tpm", "count", 0, 10_000_000_000, _TOKENS, "tokens a minute", "limits", unlimited=True),

@@ -1,14 +1,14 @@
 """What the end of an attempt means for its item: kept, tried again, or put back."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
+from .answer import Answer
 from .item import Item
-from .outcome import REFUSED, RETRIED_BY_RERUN, Answer, Outcome
+from .outcome import REFUSED, RETRIED_BY_RERUN, Outcome
 from .retry import backoff_s
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """An item that is done or has failed, ready to be stored."""
 
     item: Item
@@ -23,16 +23,14 @@ class Settled:
     """Whether it was not asked, but has the answer of an equal item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """An item to be tried once more, not before `after_s` seconds have passed."""
 
     after_s: float
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
+class PutBack(Struct, frozen=True):
     """An item that stays pending: its job is being cancelled, or its key is refused; it did nothing wrong."""
 
 

@@ -70,6 +70,13 @@ class JobRow:
     """Items that may have been billed though no answer is kept: dropped, or sent by an engine that died."""
     asked: int = 0
     """Items that ended by being asked, over all runs, also where the answer counts no more."""
+    open: bool = False
+    """Whether the input has not come to its end: `total` is what has come so far."""
+
+    @property
+    def whole(self) -> int:
+        """All items that there will be, 0 while nobody knows how many."""
+        return 0 if self.open else self.total
 
     @property
     def left(self) -> int:
@@ -109,6 +116,8 @@ class Sample:
     """Connections to servers that were open at the end of the span, of all jobs together."""
     rpm_limit: int = 0
     """Requests a minute that the lanes in use allowed together at the end of the span, 0 where one is unknown."""
+    first: Histogram = field(default_factory=Histogram)
+    """When answers began, after their request was sent; only of those that were streamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,10 @@ class LaneState:
     tokens_out: int = 0
     cost: float | None = None
     """USD, None where no price is known."""
+    items: int = 0
+    """Items of this job whose last word it had, over all its runs."""
+    escalated: int = 0
+    """Items that went on from it to another model, as a rule did not like its answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Axis:
 class _Stretch:
     """A point in the making."""
 
-    __slots__ = ("begin_s", "errors", "failed", "items", "latency", "requests", "rpm_limit", "span_s")
+    __slots__ = ("begin_s", "errors", "failed", "first", "items", "latency", "requests", "rpm_limit", "span_s")
 
     def __init__(self, begin_s: float) -> None:
         self.begin_s = begin_s
@@ -45,6 +45,7 @@ class _Stretch:
         self.items = self.failed = self.requests = self.rpm_limit = 0
         self.errors: dict[str, int] = {}
         self.latency: dict[int, int] = {}
+        self.first: dict[int, int] = {}
 
     def add(self, more: Sample | Point) -> None:
         self.span_s += more.span_s
@@ -54,9 +55,9 @@ class _Stretch:
         self.rpm_limit = max(self.rpm_limit, more.rpm_limit)  # so that what was allowed at the time stays below it
         for kind, number in more.errors.items():
             self.errors[kind] = self.errors.get(kind, 0) + number
-        counts = self.latency
-        for bucket, number in more.latency.counts.items():
-            counts[bucket] = counts.get(bucket, 0) + number
+        for counts, counted in ((self.latency, more.latency), (self.first, more.first)):
+            for bucket, number in counted.counts.items():
+                counts[bucket] = counts.get(bucket, 0) + number
 
     def point(self) -> Point:
         return Point(
@@ -68,6 +69,7 @@ class _Stretch:
             dict(self.errors),
             Histogram(self.latency),
             self.rpm_limit,
+            Histogram(self.first),
         )
 
 

@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from .outcome import Outcome, Usage
+from .answer import Usage
+from .outcome import Outcome
 from .settle import Settled
-from .transport import Request, Response, TransportError
+from .transports import Request, Response, TransportError
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,14 @@ class MemoryBooks:
         self.spent = 0.0
         self._usd_per_token = usd_per_token
 
-    def request(self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float) -> None:  # noqa: ARG002
+    def request(
+        self,
+        outcome: Outcome,
+        usage: Usage,  # noqa: ARG002
+        cost: float,
+        latency_ms: float,  # noqa: ARG002
+        first_ms: float | None = None,  # noqa: ARG002
+    ) -> None:
         """Take note of one request that ended."""
         self.requests.append(outcome)
         self.spent += cost

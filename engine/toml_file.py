@@ -30,12 +30,12 @@ _WORDS = {
 
 
 class TomlFile:
-    """One file, its top-level table, and the error its reader raises."""
+    """One file, its top-level table, and the error its reader raises; with a `text`, what would stand in it."""
 
-    def __init__(self, path: Traversable, error: type[BatchtopError]) -> None:
+    def __init__(self, path: Traversable, error: type[BatchtopError], text: str | None = None) -> None:
         self._path = path
         self._error = error
-        self.root: Table = self._parse()
+        self.root: Table = self._parse(self._read() if text is None else text)
 
     def fail(self, key: str, problem: str) -> Never:
         """Raise the reader's error for one dotted key; an empty one means the whole file."""
@@ -80,9 +80,10 @@ class TomlFile:
             return msgspec.convert(table, kind)
         except msgspec.ValidationError as error:
             key, problem = _told(str(error))
-            known = next((get_args(field.type) for field in fields if field.encode_name == key), ())
+            known = next((_choices(field.type) for field in fields if field.encode_name == key), ())
             self.fail(
-                f"{of}{key}", problem or f"{table[key]!r} is not understood{did_you_mean(str(table[key]), known)}"
+                f"{of}{key}".rstrip("."),
+                problem or f"{table[key]!r} is not understood{did_you_mean(str(table[key]), known)}",
             )
 
     @staticmethod
@@ -90,16 +91,18 @@ class TomlFile:
         name = kind.__struct_config__.tag_field
         return (name,) if name else ()
 
-    def _parse(self) -> Table:
-        text = ""
+    def _read(self) -> str:
         try:
-            text = self._path.read_bytes().decode("utf-8-sig")
-            return tomllib.loads(text)
+            return self._path.read_bytes().decode("utf-8-sig")
         except OSError as error:
             self.fail("", f"can't be read: {error.strerror or error}")
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
             self.fail(f"line {line}", "is not UTF-8 text")
+
+    def _parse(self, text: str) -> Table:
+        try:
+            return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self.fail(*_syntax(str(error), text))
         except RecursionError:
@@ -125,6 +128,12 @@ def _told(message: str) -> tuple[str, str]:
         return key or "", "must not be empty"
     problem = f"expected {_word(wanted)}"
     return key or "", f"{problem}, found {_word(found)}" if found else f"{problem} {bound or ''}".rstrip()
+
+
+def _choices(kind: object) -> tuple[str, ...]:
+    """Return the texts among the values that a type names one by one."""
+    parts: tuple[object, ...] = get_args(kind)
+    return tuple(text for part in parts for text in ((part,) if isinstance(part, str) else _choices(part)))
 
 
 def _word(kinds: str) -> str:

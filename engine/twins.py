@@ -1,8 +1,9 @@
 """Items that ask the same: one is sent, the others wait for its answer. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from .item import Item
 from .outcome import RETRIED_BY_RERUN

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from .errors import UsageError
-from .job import TaskSpec
 from .metrics import Account
 from .route import Route, in_use, limits_of
 from .settings import Settings
 from .snapshot import LaneState
+from .taskspec import TaskSpec
 
 
 class Ways:
@@ -36,9 +36,8 @@ class Ways:
 
     def obey(self, settings: Settings) -> None:
         """Keep to the limits of these settings from now on."""
-        limits = limits_of(self._task, settings)
         for route in self._routes:
-            route.lane.configure(limits[route.tier], owner=self._job)
+            route.lane.configure(limits_of(self._task, settings, route), owner=self._job)
 
     def leave(self) -> None:
         """Free the lanes of this job's limits."""
@@ -53,7 +52,7 @@ class Ways:
                 route.used = _continued(route.used, state)
                 route.enabled = state.enabled
         off = self.off
-        if any(route.enabled for route in self._routes):
+        if any(route.enabled and route.serves(0) for route in self._routes):
             return f"still switched off: {off}" if off else ""
         for route in self._routes:
             route.enabled = True
@@ -79,7 +78,7 @@ class Ways:
         route = self._named(name)
         if route.enabled is enabled:
             raise UsageError(f"{route.lane.name} is {'on' if enabled else 'off'} already")
-        if not enabled and not any(each is not route and _is_useful(each) for each in self._routes):
+        if not enabled and not any(each is not route and each.serves(0) and _is_useful(each) for each in self._routes):
             raise UsageError(f"{route.lane.name} is the only lane that {self._job} can use; pause the job instead")
         route.enabled = enabled
         return route
@@ -107,13 +106,15 @@ def _state(route: Route, wall_now: float) -> LaneState:
         tokens_in=used.tokens_in,
         tokens_out=used.tokens_out,
         cost=used.cost,
+        items=used.items,
+        escalated=used.escalated,
     )
 
 
 def _continued(used: Account, before: LaneState) -> Account:
     """Return an account that goes on where an earlier run ended; what has cost something once keeps its sum."""
     cost = used.cost if before.cost is None else before.cost
-    return Account(before.requests, before.tokens_in, before.tokens_out, cost)
+    return Account(before.requests, before.tokens_in, before.tokens_out, cost, before.items, before.escalated)
 
 
 def _is_useful(route: Route) -> bool:

@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import asyncio
+import gc
 
 from hypothesis import settings
 
@@ -12,3 +13,11 @@ settings.load_profile("quick")  # `pytest --hypothesis-profile thorough` looks h
 def pytest_configure() -> None:
     """Have no event loop around that nobody closes: pytest-asyncio would leave the one it finds to the collector."""
     asyncio.set_event_loop(None)
+    gc.disable()  # what is collected stays
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector look through what tests make, not again and again through all that was there before."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()

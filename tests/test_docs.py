@@ -13,6 +13,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from batchtop.cli import hook
@@ -21,14 +22,16 @@ from batchtop.cli.config import VARIABLE, Notify, Plain, load_config
 from batchtop.cli.keymap import keymap
 from batchtop.cli.scenarios import SCENARIOS
 from batchtop.engine import ending, errors
-from batchtop.engine.job import ChatSpec, EmbeddingsSpec, InputSpec, OutputSpec
+from batchtop.engine.job import InputSpec, OutputSpec
 from batchtop.engine.jobfile import load_job
+from batchtop.engine.preparespec import StepSpec
 from batchtop.engine.presets import COMPLETE, load_presets, profile
 from batchtop.engine.settings import DIALS, Settings, allowed, show
 from batchtop.engine.simulator import Behaviour, Simulator
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec, OpenAIBatchSpec
 from batchtop.tui.actions import ACTIONS, TITLES
 from batchtop.tui.keys import key_name
-from batchtop.tui.screens.job import ROOMY
+from batchtop.tui.screens.panels import ROOMY
 from batchtop.tui.widgets.toosmall import LEAST
 
 ROOT = Path(__file__).parents[1]
@@ -81,12 +84,12 @@ def test_every_option_named_exists():
     named = {
         option for text in quoted(README) + blocks("sh") for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text)
     }
-    assert named - {"-r", "-m"} <= known
+    assert named - {"-r", "-m", "-f"} <= known
 
 
 @pytest.mark.parametrize("line", [line for block in blocks("sh") for line in block.splitlines() if "batchtop " in line])
 def test_every_command_line_is_understood(line):
-    words = shlex.split(re.split(r" \| | 2> ", line)[0], comments=True)
+    words = shlex.split(re.split(r" \| (?!batchtop )| 2> ", line)[0].rpartition(" | ")[2], comments=True)
     assert words[0] == "batchtop"
     door.parser().parse_args(words[1:])
 
@@ -166,8 +169,25 @@ def test_the_sizes_told_are_those_of_the_screens():
     assert f"everything at once from {ROOMY[0]} x {ROOMY[1]}" in text
 
 
+@pytest.mark.parametrize("spec", get_args(StepSpec))
+def test_every_step_of_a_preparation_is_told_with_its_keys(spec):
+    rows = [list(map(quoted, row[:2])) for row in table("Preparation")[1:]]
+    names = [step[0] if step else None for step, _ in rows]
+    first = names.index(spec.__struct_config__.tag)
+    after = next((place for place in range(first + 1, len(names)) if names[place]), len(names))
+    told = {key for _, keys in rows[first:after] for key in keys}
+    assert set(spec.__struct_fields__) - {"dropped"} == told - {"dropped"}
+
+
 @pytest.mark.parametrize(
-    ("place", "spec"), [("input", InputSpec), ("output", OutputSpec), ("task", ChatSpec), ("task", EmbeddingsSpec)]
+    ("place", "spec"),
+    [
+        ("input", InputSpec),
+        ("output", OutputSpec),
+        ("task", ChatSpec),
+        ("task", EmbeddingsSpec),
+        ("task", OpenAIBatchSpec),
+    ],
 )
 def test_every_key_of_the_job_file_is_told(place, spec):
     told = {key for row in table("Job file") for key in quoted(row[0])}

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from select import select
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from rich.console import RenderableType
 from textual.app import App, SystemCommand
 from textual.screen import ModalScreen, Screen
+from textual.types import CSSPathType
 from textual.worker import WorkerFailed
 
 from ..engine.presets import Preset, load_presets
@@ -24,6 +26,7 @@ from .exit import Exit, Left
 from .glyphs import Charset, charset
 from .habits import USUAL, Habits
 from .keys import Action
+from .line import TONES
 from .messages import Delivered, JobsRead, SnapshotRead
 from .ranges import DEFAULT
 from .screens.failures import FailuresScreen
@@ -58,8 +61,9 @@ class Dashboard(App[Exit], inherit_bindings=False):
     TITLE = "batchtop"
     AUTO_FOCUS = None
     BINDINGS = bindings("anywhere")
-    CSS = "CommandPalette CommandList { min-width: 20; min-height: 4; max-height: 16; }"
-    """Room for the palette's list even where the terminal has none: without any, paging in it breaks."""
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
+    CSS_PATH: ClassVar[CSSPathType | None] = sorted(Path(__file__).parent.rglob("*.tcss"))
+    """Every sheet from the start: for one that comes with its screen, textual parses and applies all of them anew."""
 
     def __init__(
         self,
@@ -95,7 +99,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
     def open(self, place: Place, job: str = "") -> None:
         """Show another screen instead. Never both: a screen that lies below another is still painted."""
         self.shown = None if place in {"jobs", "wizard"} else job
-        self.switch_screen(_SCREENS[place](job, self))  # pyright: ignore[reportUnknownMemberType]
+        self.switch_screen(_SCREENS[place](job, self))  # pyright: ignore[reportUnknownMemberType] - textual leaves a result's type open
 
     def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:
         """Show a question over the screen, and pass its answer on."""

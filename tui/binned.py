@@ -10,7 +10,7 @@ from ..engine.histogram import Histogram
 from ..engine.outcome import Outcome
 from ..engine.snapshot import Snapshot
 from .ranges import WINDOWS_S
-from .series import end_of
+from .series import end_of, merged
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Counted)
@@ -123,23 +123,14 @@ class Latencies(Generic[T]):
         before, self._known = self._known, {}
         for key, part in zip(keys, parts, strict=True):
             if key and key not in self._known:
-                merged = before.get(key)
-                self._known[key] = self._told(_merged(part)) if merged is None else merged
+                told = before.get(key)
+                self._known[key] = self._told(merged(part)) if told is None else told
         return [self._known[key] if key else None for key in keys]
-
-
-def three(latency: Histogram) -> tuple[float | None, float | None, float | None]:
-    """Return p50, p95 and p99 in ms."""
-    return latency.quantile(0.5), latency.quantile(0.95), latency.quantile(0.99)
 
 
 def quantiles(told: Sequence[Sequence[float | None] | None], within: Frame) -> tuple[Points, ...]:
     """Return p50, p95 and p99 in ms, each for every bin, of what `three` told of them."""
     return tuple(bridged(tuple(each[i] if each else None for each in told), within) for i in range(3))
-
-
-def _merged(samples: Sequence[Counted]) -> Histogram:
-    return samples[0].latency if len(samples) == 1 else Histogram.merged(sample.latency for sample in samples)
 
 
 def _shares(sample: Counted, within: Frame) -> Iterator[tuple[int, float]]:

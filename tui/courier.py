@@ -16,6 +16,7 @@ R = TypeVar("R")
 ANSWER_S: Final = 5.0
 """An engine answers within 0.1 s; one that has not by then is asked no longer."""
 LOOK_S: Final = 0.05
+_SETTING: Final = frozenset({"set", "undo"})
 
 
 class SourceThread:
@@ -57,7 +58,7 @@ class Courier:
 
     def put(self, verb: str, args: Mapping[str, object]) -> None:
         """Send a command behind those that wait; a value not yet sent is replaced by a newer one."""
-        if verb == "set" and self._waiting and self._waiting[-1][0] == "set":
+        if verb in _SETTING and self._waiting and self._waiting[-1][0] == verb:
             self._waiting[-1][1].update(args)
         else:
             self._waiting.append((verb, dict(args)))

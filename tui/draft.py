@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from ..engine.job import OPENAI_URL, default_keys
 from ..engine.settings import did_you_mean
 from ..engine.tasks.template import compile_template
+from ..engine.taskspec import OPENAI_URL, default_keys
 from ..engine.text import looks_like_key
 
 Kind: TypeAlias = Literal["chat", "embeddings"]

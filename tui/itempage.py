@@ -9,6 +9,7 @@ import msgspec
 from ..engine.errors import BatchtopError
 from ..engine.item import Try
 from ..engine.job import JobSpec
+from ..engine.source.place import line_in_words
 from ..engine.store.readable import readable
 from ..engine.store.story import MOST_BYTES, Ended, Excerpt, ItemStory
 from ..engine.tasks.shown import shown_request
@@ -87,7 +88,7 @@ def _facts(story: ItemStory) -> Iterator[tuple[str, Span]]:
         if ended.finish_reason:
             cut = ": the token limit cut it short" if ended.finish_reason == "length" else ""
             yield "finish", (f"{clean(ended.finish_reason)}{cut}", "warn" if cut else "")
-    yield "input", (f"line {say.count(story.line)}", "")
+    yield "input", (line_in_words(story.line), "")
 
 
 def _labelled(label: str, span: Span) -> Line:

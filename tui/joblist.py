@@ -104,7 +104,7 @@ def ordered(entries: Sequence[Entry], value: Callable[[Entry], Value] | None, *,
         return usual
     known = [(value(each), each) for each in usual]
     some = [(told, each) for told, each in known if told is not None]
-    some.sort(key=lambda pair: pair[0], reverse=falling)  # pyright: ignore[reportArgumentType]
+    some.sort(key=lambda pair: pair[0], reverse=falling)  # pyright: ignore[reportArgumentType] - all numbers, or all texts
     return [each for _, each in some] + [each for told, each in known if told is None]
 
 

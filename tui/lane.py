@@ -21,6 +21,7 @@ class Total:
     tokens_out: int
     cost: float | None
     """USD, None where no price is known of any."""
+    items: int = 0
 
 
 def total_of(lanes: Sequence[LaneState]) -> Total:
@@ -31,7 +32,24 @@ def total_of(lanes: Sequence[LaneState]) -> Total:
         tokens_in=sum(lane.tokens_in for lane in lanes),
         tokens_out=sum(lane.tokens_out for lane in lanes),
         cost=sum(costs) if costs else None,
+        items=items_of(lanes),
     )
+
+
+def shares(lane: LaneState, items: int) -> list[str]:
+    """Return what share of all items had their last word of a lane, and how many of its answers were not good enough.
+
+    Says nothing where one lane has all.
+    """
+    if not lane.escalated and lane.items in {0, items}:
+        return []
+    told = [f"{say.percent(lane.items, items)} of the items"] if items else []
+    return [*told, f"{say.count(lane.escalated)} sent on to another model"] if lane.escalated else told
+
+
+def items_of(lanes: Iterable[LaneState]) -> int:
+    """Return how many items had their last word of these lanes."""
+    return sum(lane.items for lane in lanes)
 
 
 def standing(lane: LaneState) -> str:

@@ -1,9 +1,10 @@
 """Lines of toned text, cut and joined by the cells they take: what every view is made of."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Final, Literal, TypeAlias
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 Tone: TypeAlias = Literal["", "strong", "dim", "ok", "warn", "error", "one", "two", "three", "key", "chosen"]
 """What a text means; themes decide how it looks."""
@@ -74,3 +75,10 @@ def join(parts: Iterable[Line], gap: str = "  ") -> Line:
         if part:
             spans.extend([(gap, ""), *part] if spans else part)
     return tuple(spans)
+
+
+def paragraph(text: str, cells: int, rows: int) -> list[Line]:
+    """Return a text in lines, no more of it than has room; where there are no spaces it is cut by its cells."""
+    cells = max(cells, 20)
+    parts = wrap(text[: cells * max(rows, 1)], cells)
+    return [line(piece) for part in parts for piece in chop_cells(part, cells)]

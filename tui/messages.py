@@ -10,9 +10,9 @@ from ..engine.snapshot import Snapshot
 from ..engine.store.rates import Rates
 from ..engine.text import clean
 from .courier import Delivery
+from .good import History
 from .line import Tone
 from .source import Jobs
-from .turns import Turn
 
 TURNS_REST_S: Final = 5.0
 """Turns are read again so seldom while no setting is changed: the minute after a turn fills slowly."""
@@ -50,7 +50,7 @@ class HistoryRead(Message):
     """A job and the turns of its settings were read; None when the workspace has none of that name."""
 
     snapshot: Snapshot | None
-    turns: tuple[Turn, ...]
+    history: History
     at: float
     """When the turns were read."""
 

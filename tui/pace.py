@@ -39,4 +39,4 @@ class Speeds:
 
 
 def _eta_s(job: JobRow, speed: float) -> float | None:
-    return job.left / speed if job.state is JobState.RUNNING and speed else None
+    return job.left / speed if job.state is JobState.RUNNING and speed and not job.open else None

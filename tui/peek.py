@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from ..engine.errors import InputError
 from ..engine.job import InputSpec
-from ..engine.source import Row, open_source
+from ..engine.source import ENDINGS, Record, open_source
+from ..engine.source.files import files_of
+from ..engine.source.packed import opened
 from ..engine.text import clean
 from .draft import absolute
 
-FORMATS: Final = (".jsonl", ".ndjson", ".csv", ".tsv")
-"""The names that `engine.source` reads end so."""
 JOB_ENDS: Final = (".toml", ".out.jsonl")
 """What the names of a job's files end in."""
 SAMPLE_ROWS: Final = 200
@@ -30,8 +30,6 @@ _MOST_FIELDS: Final = 500
 _EXAMPLE: Final = 200
 _MOST_LETTERS: Final = 20_000
 _BIG_ROW: Final = 1 << 20
-
-_fields: Any = msgspec.json.Decoder(dict[str, object]).decode
 
 
 @dataclass(slots=True)
@@ -89,7 +87,7 @@ def look(typed: str) -> Peek | Matches:
         is_file = path.is_file()
     except (OSError, ValueError):
         is_file = False
-    return peek(path) if is_file and path.suffix.lower() in FORMATS else matches(typed)
+    return peek(path) if is_file and path.name.lower().endswith(ENDINGS) else matches(typed)
 
 
 def peek(path: Path, now: Callable[[], float] = time.monotonic) -> Peek:
@@ -108,8 +106,11 @@ def peek(path: Path, now: Callable[[], float] = time.monotonic) -> Peek:
 
 def _check_first_line(path: Path) -> None:
     """Raise InputError where the file is not made of lines that fit into memory."""
-    with path.open("rb") as file:
-        if len(file.readline(_LONGEST_LINE + 1)) > _LONGEST_LINE:
+    (found,) = files_of(InputSpec(str(path)))
+    if found.kind == "parquet":
+        return
+    with opened(found) as content:
+        if len(content.file.readline(_LONGEST_LINE + 1)) > _LONGEST_LINE:
             raise InputError(f"{path}, line 1: is longer than {_LONGEST_LINE >> 20} MB")
 
 
@@ -119,13 +120,13 @@ def _jobs_in(folder: Path) -> frozenset[str]:
     return frozenset(name.removesuffix(end) for name in names for end in JOB_ENDS if name.endswith(end))
 
 
-def _read(found: Peek, rows: Iterator[Row], deadline: float, now: Callable[[], float]) -> None:
+def _read(found: Peek, rows: Iterator[Record], deadline: float, now: Callable[[], float]) -> None:
     left = _SAMPLE_BYTES
     for row in rows:
         found.rows += 1
         if found.sampled < SAMPLE_ROWS and left > 0:
             left -= len(row.payload)
-            _sample(found, _fields(row.payload), is_big=len(row.payload) > _BIG_ROW)
+            _sample(found, row.fields, is_big=len(row.payload) > _BIG_ROW)
         elif now() > deadline:
             return
     found.whole = True
@@ -168,7 +169,7 @@ def _fits(entry: os.DirEntry[str], start: str) -> bool:
     name = entry.name
     if not name.startswith(start) or (name.startswith(".") and not start.startswith(".")) or not name.isprintable():
         return False
-    return name.lower().endswith(FORMATS) or _is_folder(entry)
+    return name.lower().endswith(ENDINGS) or _is_folder(entry)
 
 
 def _as_typed(entry: os.DirEntry[str]) -> str:

@@ -1,11 +1,11 @@
-"""A job in a few lines of plain text, for the clipboard."""
+"""A job in a few lines of plain text, for the clipboard. Pure."""
 
 from ..engine.snapshot import Snapshot
 from ..engine.text import clean
 from . import format as say
+from .errorkinds import kinds
 from .line import text_of
-from .widgets.errors import kinds
-from .widgets.summary import summary
+from .summary import summary
 
 
 def summary_text(snapshot: Snapshot) -> str:

@@ -78,7 +78,7 @@ def eta_s(snapshot: Snapshot) -> float | None:
 
     Time in which the job was paused, or tried a new server first, says nothing of its rate; nor does a stalled engine.
     """
-    if snapshot.job.state is not JobState.RUNNING or stale(snapshot):
+    if snapshot.job.state is not JobState.RUNNING or snapshot.job.open or stale(snapshot):
         return None
     running = [sample for sample in recent(snapshot, ETA_S) if sample.target]
     span = sum(sample.span_s * (1 - dict(shares(sample.spent)).get(TRIAL, 0.0)) for sample in running)
@@ -88,17 +88,27 @@ def eta_s(snapshot: Snapshot) -> float | None:
 
 def latency_quantiles(snapshot: Snapshot, seconds: float) -> tuple[float | None, float | None, float | None]:
     """Return p50, p95 and p99 in ms over the last `seconds`."""
-    return _three(recent(snapshot, seconds))
+    return three(merged(recent(snapshot, seconds)))
 
 
 def shown_quantiles(snapshot: Snapshot) -> tuple[float | None, float | None, float | None]:
     """Return p50, p95 and p99 in ms over all that the charts show."""
-    return _three(shown(snapshot))
+    return three(merged(shown(snapshot)))
 
 
-def _three(samples: Sequence[Counted]) -> tuple[float | None, float | None, float | None]:
-    merged = Histogram.merged(sample.latency for sample in samples)
-    return merged.quantile(0.5), merged.quantile(0.95), merged.quantile(0.99)
+def first_quantiles(samples: Sequence[Counted]) -> tuple[float | None, float | None, float | None]:
+    """Return p50, p95 and p99 in ms of when answers began; None where none was streamed."""
+    return three(Histogram.merged(sample.first for sample in samples))
+
+
+def merged(samples: Sequence[Counted]) -> Histogram:
+    """Return the latencies of the samples together."""
+    return samples[0].latency if len(samples) == 1 else Histogram.merged(sample.latency for sample in samples)
+
+
+def three(latency: Histogram) -> tuple[float | None, float | None, float | None]:
+    """Return p50, p95 and p99 in ms."""
+    return latency.quantile(0.5), latency.quantile(0.95), latency.quantile(0.99)
 
 
 def errors_in(samples: Sequence[Counted]) -> dict[str, int]:

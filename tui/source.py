@@ -22,10 +22,11 @@ from ..engine.store.rates import Rates
 from ..engine.store.reader import CHANGES_SHOWN, Reader
 from ..engine.store.results import Failed
 from ..engine.store.story import ItemStory
+from .good import History, pace_since
 from .longreads import LongReads
 from .resultlist import Wanted
 from .saving import Saving
-from .turns import Turn, last_turns
+from .turns import MINUTE_S, last_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,18 @@ class Source(Protocol):
         ...
 
     def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
-        """Return one job for charts of so much time, endless for all, or None when there is none of that name."""
+        """Return one job for charts of so much time, endless for all, or None when there is none of that name.
+
+        For no time at all it has no samples.
+        """
         ...
 
     def moment(self, name: str, at: float) -> Snapshot | None:
         """Return one job as it stood at a moment of the past, or None when there is none of that name."""
         ...
 
-    def turns(self, job: str) -> tuple[Turn, ...]:
-        """Return the last `TURNS_SHOWN` turns of a job's settings, oldest first."""
+    def history(self, job: str) -> History:
+        """Return the last `TURNS_SHOWN` turns of a job's settings, and how it went since."""
         ...
 
     def failures(self, job: str, given_up: Event) -> Grouped:
@@ -145,7 +149,7 @@ class WorkspaceSource(LongReads):
     def snapshot(self, name: str, window_s: float = WINDOW_S) -> Snapshot | None:
         """Return one job, or None when there is none of that name. Beside a short chart, numbers need more."""
         with self._reading() as reader:
-            found = reader.snapshot(name, max(window_s, WINDOW_S))
+            found = reader.snapshot(name, max(window_s, WINDOW_S) if window_s else 0.0)
         return replace(found, window_s=window_s) if found else None
 
     def moment(self, name: str, at: float) -> Snapshot | None:
@@ -153,13 +157,15 @@ class WorkspaceSource(LongReads):
         with self._reading() as reader:
             return reader.moment(name, at)
 
-    def turns(self, job: str) -> tuple[Turn, ...]:
-        """Return the last turns of a job's settings, from the samples near them."""
+    def history(self, job: str) -> History:
+        """Return the last turns of a job's settings, from the samples near them and its last ones."""
         with self._reading() as reader:
             found = reader.job(job)
             if found is None:
-                return ()
-            return last_turns(reader.changes(found.id, CHANGES_SHOWN), partial(reader.samples_between, found.id))
+                return History()
+            turns = last_turns(reader.changes(found.id, CHANGES_SHOWN), partial(reader.samples_between, found.id))
+            last = turns[-1].at if turns else 0.0
+            return History(turns, pace_since(reader.recent(found.id, MINUTE_S), last))
 
     def item(self, job: str, key: str) -> ItemStory | None:
         """Return one item in full."""

@@ -1,17 +1,25 @@
 """What a typed text would become: a dial's value, or the name of a preset. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from ..engine.errors import PresetError, SettingError
 from ..engine.presets import Preset, check_name
 from ..engine.settings import DIALS, Value, allowed, parse
 from ..engine.text import clean
-from .line import line
-from .widgets.dials import value_of
-from .widgets.field import Meaning
+from .dial import value_of
+from .line import Line, line
 
 _WITHOUT: Final = "; limits are no part of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a typed text means; only what is good can be taken."""
+
+    told: Line
+    good: bool = False
 
 
 def dial_meaning(key: str, now: Value, text: str) -> Meaning:

@@ -1,13 +1,11 @@
 """`batchtop plan`: what a run would do and cost, before any is spent; it writes nothing, and needs no key."""
 
 import json
-import os
 import shutil
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection
 from typing import Final
 
 from ...engine.errors import InputError
@@ -16,7 +14,7 @@ from ...engine.loading import Progress
 from ...engine.plan.survey import survey
 from ...engine.tasks import build_task
 from ..opened import opened
-from ..preflight import check_output, first_item
+from ..preflight import check_output, first_item, key_names
 from ..run import job_of
 from .planned import facts, planned
 from .text import plan_text
@@ -35,10 +33,11 @@ def plan(options: Namespace) -> int:
     if exists:
         with opened(options.db):
             pass  # what is wrong with the file is said here
-    meter = _Meter(Path(spec.input.path))
+    meter = _Meter()
     found = survey(options.db, spec, wishes=_wishes(options, spec), fresh=options.fresh, tell=meter.tell)
     meter.clear()
-    told = planned(spec, found, _keys(spec), workspace=options.db if exists else None, fresh=options.fresh)
+    keys = key_names(spec.task)
+    told = planned(spec, found, keys, workspace=options.db if exists else None, fresh=options.fresh)
     print(json.dumps(facts(told)) if options.json else plan_text(told, _width()))
     return 0
 
@@ -56,13 +55,6 @@ def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
     return {key for layer in spec.layers if layer.origin.startswith(asked) for key in layer.values}
 
 
-def _keys(spec: JobSpec) -> Sequence[str]:
-    """Return the variables of the keys that a run would have, all that are named where none is set here."""
-    names = spec.task.api_key_env
-    keys = {value: name for name in reversed(names) if (value := os.environ.get(name, "").strip())}
-    return tuple(keys.values()) or names
-
-
 def _width() -> int:
     return min(shutil.get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _PLAIN_WIDTH
 
@@ -70,8 +62,7 @@ def _width() -> int:
 class _Meter:
     """Says on a terminal how far a long reading has come."""
 
-    def __init__(self, path: Path) -> None:
-        self._bytes = max(1, path.stat().st_size)
+    def __init__(self) -> None:
         self._next_s = time.monotonic() + _PATIENCE_S
         self._shown = False
 
@@ -80,7 +71,8 @@ class _Meter:
         now = time.monotonic()
         if now >= self._next_s and sys.stderr.isatty():
             self._next_s, self._shown = now + _TELL_S, True
-            self._say(f"\r{progress.rows:,} rows read, {min(1.0, progress.bytes / self._bytes):.0%} of the file")
+            share = f", {progress.share:.0%} of the input" if progress.share else ""
+            self._say(f"\r{progress.rows:,} rows read{share}")
 
     def clear(self) -> None:
         """Leave no trace of it."""

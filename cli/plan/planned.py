@@ -5,12 +5,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...engine.job import ChatSpec, JobSpec
+from ...engine.job import JobSpec
 from ...engine.plan import forecast
-from ...engine.plan.forecast import Interval
+from ...engine.plan.forecast import Interval, Work
 from ...engine.plan.survey import Survey
-from ...engine.plan.timing import Duration, Limit, answer_s, duration, limits
+from ...engine.plan.timing import Duration, Limit, answer_s, assumed_s, duration, limits
+from ...engine.preparespec import step_in_words
+from ...engine.price import price_keys
 from ...engine.store.planning import Counts
+from ...engine.taskspec import ChatSpec, asked_one_by_one
+from .share import Share, cost_of, share_facts, share_of, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Planned:
     tokens_in_source: forecast.Source
     tokens_out: Interval
     tokens_out_source: forecast.Answers
+    shares: tuple[Share, ...]
+    """What each of the job's models is asked, the task's own first."""
     cost: Interval | None
     """USD; None where a price is unknown."""
     limits: Mapping[str, Limit]
@@ -53,18 +59,21 @@ class Planned:
     @property
     def missing_prices(self) -> list[str]:
         """Keys of the job file that would have to be set for a cost to be told."""
-        task = self.spec.task
-        names = ("price_in", "price_out") if isinstance(task, ChatSpec) else ("price_in",)
-        return [f"task.{name}" for name in names if getattr(task, name) is None]
+        places = [share.branch.place for share in self.shares]
+        return [
+            f"{place.table}.{name}"
+            for place in places
+            for name in price_keys(place.task)
+            if getattr(place.task, name) is None
+        ]
 
 
 def planned(spec: JobSpec, found: Survey, keys: Sequence[str], *, workspace: Path | None, fresh: bool) -> Planned:
     """Return what it all comes to, when a run has these keys, by the names of their variables."""
-    task, past, settings, work = spec.task, found.past, found.settings, found.work
-    came_in, in_source = forecast.tokens_in(work, past.lanes.values(), counted=task.tokenizer is not None)
-    went_out, out_source = forecast.tokens_out(
-        work, past.tokens_out, own=past.tokens_out_own and not found.changed_all, limited=_limited(spec)
-    )
+    past, settings, work = found.past, found.settings, found.work
+    shares = tuple(share_of(branch, found, limited=_limited(spec)) for branch in found.branches)
+    came_in, went_out = total(each.tokens_in for each in shares), total(each.tokens_out for each in shares)
+    answered = [share for share in shares if share.tokens_out.high]
     allowed = limits(settings, [past.lanes.get(key) for key in keys or ("",)])
     batch = answer_s(past.latency, work.requests / max(1, work.batches))
     return Planned(
@@ -73,18 +82,31 @@ def planned(spec: JobSpec, found: Survey, keys: Sequence[str], *, workspace: Pat
         workspace=workspace,
         fresh=fresh,
         tokens_in=came_in,
-        tokens_in_source=in_source,
+        tokens_in_source=shares[0].tokens_in_source,
         tokens_out=went_out,
-        tokens_out_source=out_source,
-        cost=forecast.cost(task, came_in, went_out),
+        tokens_out_source=(answered or shares)[0].tokens_out_source,
+        shares=shares,
+        cost=cost_of(shares),
         limits=allowed,
-        duration=duration(work, settings, allowed, (came_in, went_out), batch),
+        duration=duration(
+            _paced(work, shares[0]), settings, allowed, _tokens(shares), batch, assumed=assumed_s(spec.task)
+        ),
     )
+
+
+def _paced(work: Work, own: Share) -> Work:
+    """Return the work as the limits of the task's own model see it: others keep to limits of their own."""
+    return replace(work, requests=max(1, own.branch.work.requests)) if work.requests else work
+
+
+def _tokens(shares: Sequence[Share]) -> tuple[Interval, Interval]:
+    """Return the tokens that the task's own model has, in and out."""
+    return shares[0].tokens_in, shares[0].tokens_out
 
 
 def _limited(spec: JobSpec) -> bool:
     """Return whether a job says how long an answer may be."""
-    task = spec.task
+    task = asked_one_by_one(spec.task)
     if not isinstance(task, ChatSpec):
         return False
     return task.max_tokens is not None or bool({"max_tokens", "max_completion_tokens"} & set(task.parameters))
@@ -98,6 +120,7 @@ def facts(plan: Planned) -> dict[str, Any]:
         "input": plan.spec.input.path,
         "workspace": str(plan.workspace) if plan.workspace else None,
         "fresh": plan.fresh,
+        "prepared": list(_prepared(plan)),
         **_rows(found.counts),
         "all_changed": found.changed_all,
         "requests": found.work.requests,
@@ -106,6 +129,7 @@ def facts(plan: Planned) -> dict[str, Any]:
         "tokens_in": {**_whole(plan.tokens_in), "source": plan.tokens_in_source},
         "tokens_out": {**_whole(plan.tokens_out), "source": plan.tokens_out_source},
         "cost_usd": None if plan.cost is None else asdict(plan.cost),
+        **({"routes": [share_facts(share) for share in plan.shares]} if plan.spec.task.route else {}),
         "missing_prices": plan.missing_prices,
         "budget_usd": found.settings.cost or None,
         "spent_usd": found.past.spent_usd,
@@ -115,6 +139,13 @@ def facts(plan: Planned) -> dict[str, Any]:
         "limited_by": list(plan.duration.limiting),
         "limits": dict(_limits(plan.limits)),
     }
+
+
+def _prepared(plan: Planned) -> Iterator[dict[str, object]]:
+    """Yield each step of the preparation, with the rows before and after it."""
+    rows = plan.found.prepared
+    for step, before, after in zip(plan.spec.prepare, rows, rows[1:], strict=False):
+        yield {"step": str(step.__struct_config__.tag), "told": step_in_words(step), "before": before, "after": after}
 
 
 def _rows(counts: Counts) -> dict[str, Any]:

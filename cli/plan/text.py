@@ -5,11 +5,14 @@ from textwrap import wrap
 from typing import Final, TypeAlias
 
 from ...engine.plan.forecast import Interval
-from ...engine.plan.timing import ASSUMED_LATENCY_S
+from ...engine.plan.timing import assumed_s
+from ...engine.preparespec import step_in_words
+from ...engine.price import price_unit
 from ...engine.settings import DIALS
 from ...engine.text import clean
 from ...tui.format import amount, count, duration, money, plural
 from .planned import Planned
+from .share import Share
 
 Counted: TypeAlias = tuple[int, str]
 """A number of rows, and what they are."""
@@ -27,7 +30,7 @@ def _lines(plan: Planned, width: int) -> Iterator[str]:
     if sentence := _sentence(plan):
         yield ""
         yield from wrap(sentence, width)
-    for numbers in filter(None, (_rows(plan), _todo(plan))):
+    for numbers in filter(None, (_prepared(plan), _rows(plan), _todo(plan), _routes(plan))):
         yield ""
         for number, told in numbers:
             yield from _hanging(f"{count(number):>12}  ", told, width)
@@ -62,6 +65,13 @@ def _present(*numbers: Counted) -> Iterator[Counted]:
     return ((number, told) for number, told in numbers if number)
 
 
+def _prepared(plan: Planned) -> list[Counted]:
+    """Return how many rows there are before the preparation, and after each of its steps."""
+    steps, rows = plan.spec.prepare, plan.found.prepared
+    after = ((number, f"after {clean(step_in_words(step), 200)}") for step, number in zip(steps, rows[1:], strict=True))
+    return [(rows[0], "rows in the input"), *after] if steps else []
+
+
 def _rows(plan: Planned) -> list[Counted]:
     """Return how many rows there are, and then each kind of which there are any."""
     counts, again = plan.found.counts, "; asked again" if plan.fresh else ""
@@ -74,8 +84,9 @@ def _rows(plan: Planned) -> list[Counted]:
         (counts.failed, f"failed for good{retry}"),
         (counts.done, f"answered, and unchanged{again}"),
         (counts.removed, "in the workspace, but no longer in the input"),
+        (counts.rejected, "can't be read: set aside, and none of those above"),
     )
-    return [(counts.rows, "rows in the input"), *kinds]
+    return [(counts.rows, "rows, prepared" if plan.spec.prepare else "rows in the input"), *kinds]
 
 
 def _todo(plan: Planned) -> list[Counted]:
@@ -91,6 +102,24 @@ def _todo(plan: Planned) -> list[Counted]:
     return [(todo, "rows to do"), *others, (counts.ask, _asked(plan))] if todo else []
 
 
+def _routes(plan: Planned) -> list[Counted]:
+    """Return how many items go to each model at first, where rules say so, and what else it may be asked."""
+    if not plan.spec.task.route or not plan.found.work.items:
+        return []
+    unfit = [(0, clean(told, 300)) for told in plan.found.unfit_rules]
+    return [*((share.branch.work.items, _route(share)) for share in plan.shares), *unfit]
+
+
+def _route(share: Share) -> str:
+    place, more = share.branch.place, share.branch.more.items
+    told = [f"to {clean(place.task.model)} ({place.table})"]
+    if more:
+        told.append(f"and up to {count(more)} that others don't answer well enough")
+    if share.cost is not None:
+        told.append(_between(*(money(each) for each in (share.cost.low, share.cost.likely, share.cost.high))))
+    return ", ".join(told)
+
+
 def _asked(plan: Planned) -> str:
     work = plan.found.work
     if not work.items:
@@ -100,7 +129,8 @@ def _asked(plan: Planned) -> str:
 
 
 def _costs(plan: Planned) -> Iterator[tuple[str, str]]:
-    yield "tokens in", f"{_span(plan.tokens_in)}; {_IN[plan.tokens_in_source]}{_sample(plan)}"
+    if plan.tokens_in.high:
+        yield "tokens in", f"{_span(plan.tokens_in)}; {_IN[plan.tokens_in_source]}{_sample(plan)}"
     if plan.tokens_out_source != "none":
         yield "tokens out", _answers(plan)
     yield "cost", _cost(plan)
@@ -142,7 +172,7 @@ def _answers(plan: Planned) -> str:
 
 def _cost(plan: Planned) -> str:
     if plan.cost is None:
-        return f"unknown: set {' and '.join(plan.missing_prices)} (USD per million tokens)"
+        return f"unknown: set {' and '.join(plan.missing_prices)} ({price_unit(plan.spec.task)})"
     return _between(*(money(each) for each in (plan.cost.low, plan.cost.likely, plan.cost.high)))
 
 
@@ -168,8 +198,9 @@ def _time(plan: Planned) -> str:
         return f"{_between(low, likely, high)}; by {whose} answers so far, if none has to be tried again"
     if low == high:
         return f"about {low}, however long an answer takes"
-    quick, slow = ASSUMED_LATENCY_S
-    assumed = f"if an answer takes {quick:g} to {slow:g} s, which is assumed: nothing is known of this server yet"
+    quick, slow = assumed_s(plan.spec.task)
+    takes = f"{quick:g} to {slow:g} s" if slow < 60 else f"{duration(quick)} to {duration(slow)}"
+    assumed = f"if an answer takes {takes}, which is assumed: nothing is known of this server yet"
     return f"from {low} to {high}, {assumed}"
 
 

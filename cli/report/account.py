@@ -1,15 +1,16 @@
 """What a report says of a job, in words: the same rows for text and for a page. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
 
 from ...engine.settings import DIALS, show
-from ...engine.snapshot import Change, JobRow, Snapshot
+from ...engine.snapshot import Change, JobRow, LaneState, Snapshot
 from ...engine.store.results import Failures
 from ...engine.text import clean
 from ...tui.format import count, duration, latency, moment, money, percent, plural, rate, words
+from ...tui.lane import items_of, shares
 from ...tui.limiting import percent as share_of
 from ...tui.limiting import shares_text
 from ...tui.series import is_live, stale
@@ -96,7 +97,7 @@ def rows(account: Account) -> Iterator[tuple[str, str]]:
     yield (
         "items",
         f"{count(job.done)} done, {count(job.failed)} failed, {count(job.left)} left of {count(job.total)}"
-        + (f" ({percent(ended, job.total)} ended)" if job.total else ""),
+        + (" so far" if job.open else f" ({percent(ended, job.total)} ended)" if job.total else ""),
     )
     if job.cached:
         yield "not asked", f"{plural(job.cached, 'item')} with the answer of an equal one"
@@ -108,6 +109,8 @@ def rows(account: Account) -> Iterator[tuple[str, str]]:
         yield "breaks", f"{plural(len(timeline.breaks), 'break')}, stopped or paused for {duration(stopped)}"
     yield "speed", _speed(account)
     yield "latency", ", ".join(f"{name} {latency(value)}" for name, value in latencies(account).items())
+    if first := beginnings(account):
+        yield "first", ", ".join(f"{name} {latency(value)}" for name, value in first.items())
     yield "requests", f"{count(job.requests)}, of which badly ended: {_kinds(job.errors)}"
     yield "failures", _kinds(account.failed.kinds)
     if job.cut:
@@ -118,6 +121,8 @@ def rows(account: Account) -> Iterator[tuple[str, str]]:
         money(job.cost)
         + ("" if account.cost_per_1000 is None else f", {money(account.cost_per_1000)} for 1,000 items"),
     )
+    if len(account.snapshot.lanes) > 1:
+        yield "lanes", "; ".join(_lanes(account.snapshot.lanes))
     if job.spent:
         yield "time went", shares_text(job.spent)
     yield "asked", f"{clean(job.model)} at {clean(job.url)}"
@@ -128,6 +133,12 @@ def rows(account: Account) -> Iterator[tuple[str, str]]:
 def latencies(account: Account) -> dict[str, float | None]:
     """Return the latency in ms of the whole job at each fraction, by its name."""
     return {name: account.timeline.latency.quantile(fraction) for name, fraction in FRACTIONS.items()}
+
+
+def beginnings(account: Account) -> dict[str, float | None]:
+    """Return when answers began, in ms, at each fraction by its name; nothing where none was streamed."""
+    first = account.timeline.first
+    return {name: first.quantile(fraction) for name, fraction in FRACTIONS.items()} if first.total else {}
 
 
 def settings(account: Account) -> list[tuple[str, str, str]]:
@@ -162,6 +173,14 @@ def turn_cells(turn: Turn) -> tuple[str, str, str, str, str]:
 
 def _share(pace: Pace) -> str:
     return "-" if pace.error_share is None else share_of(pace.error_share)
+
+
+def _lanes(lanes: Sequence[LaneState]) -> Iterator[str]:
+    """Yield what each lane did for the job."""
+    for lane in lanes:
+        tokens = f"{count(lane.tokens_in)} tokens in, {count(lane.tokens_out)} out"
+        told = (plural(lane.requests, "request"), *shares(lane, items_of(lanes)), tokens, money(lane.cost))
+        yield f"{clean(lane.name)}: {', '.join(told)}"
 
 
 def _times(account: Account) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import plotext  # pyright: ignore[reportMissingTypeStubs]
+import plotext  # pyright: ignore[reportMissingTypeStubs] (there are none)
 
 from ...engine.course import Point
 from ...engine.histogram import Histogram
@@ -123,7 +123,7 @@ def _begin(
 ) -> None:
     _plot.clear_figure()
     _plot.theme("clear")
-    _plot.limit_size(False, False)  # noqa: FBT003
+    _plot.limit_size(False, False)  # noqa: FBT003 (plotext's call)
     _plot.plot_size(canvas.width, height)
     _plot.xlim(*across)
     _plot.ylim(0, marks[-1])

@@ -62,8 +62,9 @@ def _body(account: Account) -> Iterator[Markup]:
 def _tiles(account: Account) -> Markup:
     job, slow = account.job, told.latencies(account)
     best = account.timeline.best_minute_per_s
+    whole = f"of {count(job.total)} so far" if job.open else f"{percent(job.done, job.total)} of {count(job.total)}"
     each = (
-        ("Items done", count(job.done), f"{percent(job.done, job.total)} of {count(job.total)}"),
+        ("Items done", count(job.done), whole),
         ("Failed", count(job.failed), f"{count(job.left)} left"),
         ("Items/s", rate(mean_rate(job)), "over all its runs" if best is None else f"{rate(best)} in the best minute"),
         ("Latency p50", latency(slow["p50"]), f"p95 {latency(slow['p95'])}"),

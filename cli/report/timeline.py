@@ -23,6 +23,8 @@ class Timeline:
     breaks: tuple[Break, ...]
     turns: tuple[Turn, ...]
     latency: Histogram
+    first: Histogram
+    """When answers began that were streamed."""
     run_s: float
     best_minute_per_s: float | None
     """Items a second in the best minute without a break, None where there was no whole minute."""
@@ -59,6 +61,7 @@ def timeline(samples: Iterable[Sample], changes: Sequence[Change]) -> Timeline:
         tuple(axis.breaks),
         turns.all(axis.run_s),
         Histogram.merged(point.latency for point in points),
+        Histogram.merged(point.first for point in points),
         axis.run_s,
         best.per_s,
         last_at,

@@ -43,6 +43,8 @@ async def _serve(server: Server, guard: Guard, *, read_only: bool) -> None:
         print(server.address, flush=True)
         does = "look on" if read_only else "look on and change jobs"
         say(f"whoever has that address can {does}; Ctrl-C ends it, jobs go on")
+        if guard.everywhere:
+            say(f"{guard.host} is every address of this machine; put one in where {guard.name} is not known")
         if not guard.loopback:
             say(
                 f"{guard.host} can be reached from other machines, and nothing on the way is encrypted; safer is"

@@ -4,6 +4,7 @@ A random token stands in that address. The first visit changes it for a cookie, 
 """
 
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -41,6 +42,18 @@ class Guard:
         """Whether only this machine can reach the server."""
         return self.host.lower() == "localhost" or _is_loopback(self.host)
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether the address stands for all that this machine has; no browser can open it then."""
+        return _is_address(self.host, unspecified=True)
+
+    @property
+    def name(self) -> str:
+        """What a browser calls the server by: the machine's name where it listens everywhere, else its address."""
+        if self.everywhere:
+            return socket.gethostname()
+        return f"[{self.host}]" if ":" in self.host else self.host
+
     @web.middleware
     async def __call__(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -76,7 +89,7 @@ class Guard:
             return False
         if self.loopback:
             return name == "localhost" or _is_loopback(name)
-        return name == self.host.lower() or _is_address(self.host, unspecified=True)
+        return name == self.host.lower() or self.everywhere
 
     def _let_in(self, request: web.Request) -> web.Response:
         """Give the cookie for the token, and take the token out of the address.

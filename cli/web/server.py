@@ -54,8 +54,7 @@ class Server:
     @property
     def address(self) -> str:
         """The address that lets a person in."""
-        host = f"[{self._guard.host}]" if ":" in self._guard.host else self._guard.host
-        return f"http://{host}:{self.port}/?{TOKEN}={self._guard.token}"
+        return f"http://{self._guard.name}:{self.port}/?{TOKEN}={self._guard.token}"
 
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._guard.__call__])

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from ..outcome import Usage
+from ..answer import Usage
 
 LEAST_SEEN: Final = 20
 """Answers before the average is believed."""

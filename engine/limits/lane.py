@@ -5,9 +5,10 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from ..answer import Usage
 from ..clock import Clock
 from ..hold import Hold
-from ..outcome import Outcome, Usage
+from ..outcome import Outcome
 from ..snapshot import LaneState
 from ..text import redact
 from .adapting import adapt

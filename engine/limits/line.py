@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from ..answer import Usage
 from ..clock import Clock
 from ..hold import Hold
-from ..outcome import Usage
 from .quota import Mark
 
 TIMER_S: Final = 0.005

@@ -2,7 +2,7 @@
 
 from typing import Final, TypeAlias
 
-from ..outcome import Usage
+from ..answer import Usage
 
 Second: TypeAlias = tuple[int, int, Usage]
 """One second of the clock, and the requests and tokens that were sent in it."""

@@ -3,8 +3,8 @@
 import math
 from typing import Final, NamedTuple, TypeAlias
 
+from ..answer import Usage
 from ..hold import Hold
-from ..outcome import Usage
 from .axis import DayAxis, MinuteAxis, Name
 from .headers import RateHeaders
 from .limits import Limits, strictest

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..outcome import Usage
+from ..answer import Usage
 from .day import DAY_S
 from .estimate import Average, Estimate
 from .headers import Stated

@@ -64,6 +64,10 @@ class Delivery:
         self._writer.to_disk()
         self._files.to_disk()
 
+    async def renew(self) -> None:
+        """Write the files anew, as some of what is in them was answered again."""
+        await self._writer.run(lambda db: self._files.renew(db, self._job))
+
     async def renew_failures(self) -> None:
         """Write the failures anew, as some of them are to be tried again."""
         await self._writer.run(lambda db: self._files.renew_failures(db, self._job))

@@ -181,6 +181,16 @@ class OutputFiles:
             self.failure = error
         return told
 
+    def renew(self, db: sqlite3.Connection, job: int) -> None:
+        """Write anew what grows, on the writer's thread, as `append` is; a pipe keeps what it was given."""
+        self.renew_failures(db, job)
+        if self.place and "output" in self._files and not self.failure:
+            self._seq = 0
+            try:
+                self._open("output", self.place, Results(db), job)
+            except OSError as error:
+                self.failure = error
+
     def renew_failures(self, db: sqlite3.Connection, job: int) -> None:
         """Write the failures file anew; on the writer's thread, as `append` is."""
         if "failures" in self._files and not self.failure:

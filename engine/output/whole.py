@@ -13,6 +13,7 @@ from .appended import part_of, sync_folder
 
 _BESIDE: Final = ("", "-wal", "-shm", "-journal", ".lock")
 """What the names of a workspace's files end in."""
+_NONE_FREE: Final = "there is a file of every such name; move one away"
 
 
 def own_files(workspace: Path, named: Iterable[str]) -> set[Path]:
@@ -51,7 +52,8 @@ def whole_file(
 def save_new(names: Iterator[Path], lines: Iterable[bytes], kept: Collection[Path]) -> Path:
     """Write lines to a file of the first of these names that is free, and return which that was.
 
-    No file is written over, not even one that comes meanwhile. Raises OutputError where it can't be written.
+    No file is written over, not even one that comes meanwhile. Raises OutputError where it can't be written, or none
+    of the names is free.
     """
     first = next(names)
     own = set(map(realpath, kept))
@@ -62,7 +64,7 @@ def save_new(names: Iterator[Path], lines: Iterable[bytes], kept: Collection[Pat
             with file:
                 file.writelines(lines)
                 _to_disk(file)
-            path = next(name for name in chain((path,), free) if _has_taken(part, name))
+            path = _named(part, chain((path,), free))
         finally:
             part.unlink(missing_ok=True)
         sync_folder(path)
@@ -77,7 +79,15 @@ def _begun(names: Iterator[Path]) -> tuple[Path, Path, BinaryIO]:
         part = Path(part_of(str(path)))
         with suppress(FileExistsError):
             return path, part, part.open("xb")
-    raise FileExistsError("there is a file of every such name")
+    raise FileExistsError(_NONE_FREE)
+
+
+def _named(part: Path, names: Iterable[Path]) -> Path:
+    """Give a file the first name that is free, and return that."""
+    for path in names:
+        if _has_taken(part, path):
+            return path
+    raise FileExistsError(_NONE_FREE)
 
 
 def _has_taken(part: Path, path: Path) -> bool:

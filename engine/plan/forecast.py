@@ -1,19 +1,22 @@
 """What a run will come to: requests, tokens and cost, each with how far off it may be. Pure."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from ..answer import Usage
+from ..batcher import Batcher
 from ..identity import used_fields
 from ..item import Item
-from ..job import ChatSpec, TaskSpec, cost_usd
 from ..limits.estimate import LEAST_SEEN
 from ..limits.saved import SavedLane
-from ..outcome import Usage
+from ..price import cost_usd
 from ..settings import Settings
 from ..tasks import Task
 from ..tasks.template import compile_template
+from ..taskspec import EmbeddingsSpec, TaskSpec, asked_one_by_one
+from ..weight import Weigh, weightless
 
 _BYTES_GUESS: Final = (0.6, 1.0, 1.5)
 """Real tokens of prompts, as a share of what their bytes suggest: prose in English lies low, other scripts high."""
@@ -51,8 +54,9 @@ class Interval:
 
 def fitness(task: TaskSpec) -> Callable[[Mapping[str, object]], bool]:
     """Return what tells, without writing it, whether an item of these fields can become a request."""
-    needed = frozenset(used_fields(task))
-    if isinstance(task, ChatSpec):
+    needed = frozenset(used_fields(task) or ())
+    task = asked_one_by_one(task)
+    if not isinstance(task, EmbeddingsSpec):
         return needed.issubset
     text = compile_template(task.text)
     return lambda fields: needed.issubset(fields) and text.render(fields) != ""
@@ -69,19 +73,28 @@ class Rendered:
     """Of the longest answers."""
     error: float = 0.0
     """Standard error of the tokens in, as a share of them, taken for a sample of very many."""
+    batches: int = 0
 
 
-def render(task: Task, items: Sequence[Item], settings: Settings) -> Rendered:
+def render(task: Task, items: Sequence[Item], settings: Settings, weigh: Weigh = weightless) -> Rendered:
     """Write the requests of some items, in batches as a run makes them."""
-    size = settings.batch_size
-    batches = (items[start : start + size] for start in range(0, len(items), size))
+    batches = list(_batches(items, settings, weigh))
     calls = [
         (len(call.items), call.most) for batch in batches for call in task.plan(batch, settings.items_per_request).calls
     ]
     count = sum(each for each, _ in calls)
     tokens_in = sum(most.tokens_in for _, most in calls)
     error = _relative_error([(each, most.tokens_in) for each, most in calls], tokens_in / max(1, count))
-    return Rendered(count, len(calls), tokens_in, sum(most.tokens_out for _, most in calls), error)
+    return Rendered(count, len(calls), tokens_in, sum(most.tokens_out for _, most in calls), error, len(batches))
+
+
+def _batches(items: Sequence[Item], settings: Settings, weigh: Weigh) -> Iterator[tuple[Item, ...]]:
+    batcher = Batcher(weigh)
+    batcher.add(items, 0.0)
+    batcher.close()
+    rule = items[0].rule if items else 0
+    while batch := batcher.take(0.0, settings.batch_size, 0.0, tokens=settings.batch_tokens, rule=rule):
+        yield batch
 
 
 def _relative_error(calls: Sequence[tuple[int, int]], mean: float) -> float:
@@ -116,7 +129,10 @@ def work(items: int, rendered: Rendered, settings: Settings) -> Work:
     return Work(
         items=items,
         requests=min(items, math.ceil(rendered.requests * share - 1e-6)),
-        batches=math.ceil(items / settings.batch_size),
+        batches=max(
+            math.ceil(items / settings.batch_size),
+            math.ceil(rendered.batches * share - 1e-6) if settings.batch_tokens else 0,
+        ),
         most_tokens_in=round(rendered.tokens_in * share),
         most_tokens_out=round(rendered.tokens_out * share),
         error=rendered.error * unseen,
@@ -152,10 +168,10 @@ def tokens_out(todo: Work, an_answer: float | None, *, own: bool, limited: bool)
     return found.at_most(most) if limited else found, "this job" if own else "other jobs"
 
 
-def cost(task: TaskSpec, came_in: Interval, went_out: Interval) -> Interval | None:
-    """Return what so many tokens cost in USD, None where a price is unknown."""
+def cost(task: TaskSpec, came_in: Interval, went_out: Interval, requests: int = 0) -> Interval | None:
+    """Return what so many tokens and requests cost in USD, None where a price is unknown."""
     pairs = ((came_in.low, went_out.low), (came_in.likely, went_out.likely), (came_in.high, went_out.high))
-    found = [cost_usd(task, Usage(round(tokens), round(answers))) for tokens, answers in pairs]
+    found = [cost_usd(task, Usage(round(tokens), round(answers), requests)) for tokens, answers in pairs]
     return None if None in found else Interval(*(each or 0.0 for each in found))
 
 

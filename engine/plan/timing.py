@@ -8,9 +8,12 @@ from typing import Final, Literal
 from ..histogram import Histogram
 from ..limits.saved import SavedLane
 from ..settings import Settings
+from ..taskspec import OpenAIBatchSpec, TaskSpec
 from .forecast import Interval, Work
 
 ASSUMED_LATENCY_S: Final = (0.5, 10.0)
+ASSUMED_BATCH_S: Final = (60.0, 86_400.0)
+"""Of a file that goes to a batch API, whose answers come within a day."""
 """An answer takes so long, from quick to slow, where nothing is known of the server."""
 
 _MINUTE_S: Final = 60.0
@@ -58,6 +61,11 @@ def answer_s(latency: Histogram, requests_per_batch: float) -> Interval | None:
     return Interval(0.8 * min(low, likely), likely, 1.25 * high).times(0.001, 0.001, 0.001)
 
 
+def assumed_s(task: TaskSpec) -> tuple[float, float]:
+    """Return from how long to how long an answer takes, where nothing is known."""
+    return ASSUMED_BATCH_S if isinstance(task, OpenAIBatchSpec) else ASSUMED_LATENCY_S
+
+
 @dataclass(frozen=True, slots=True)
 class Duration:
     """How long a run takes, and what it would have to have more of to be quicker."""
@@ -75,11 +83,13 @@ def duration(
     allowed: Mapping[str, Limit],
     tokens: tuple[Interval, Interval],
     batch: Interval | None,
+    *,
+    assumed: tuple[float, float] = ASSUMED_LATENCY_S,
 ) -> Duration:
     """Return how long the work takes when nothing has to be tried again."""
     if not todo.requests:
         return Duration()
-    took = batch or Interval(ASSUMED_LATENCY_S[0], math.sqrt(math.prod(ASSUMED_LATENCY_S)), ASSUMED_LATENCY_S[1])
+    took = batch or Interval(assumed[0], math.sqrt(math.prod(assumed)), assumed[1])
     came_in, went_out = tokens
     spans = {
         "concurrency": _slots(todo, settings, took),

@@ -17,8 +17,12 @@ class Behaviour:
     """Median time to an answer."""
     latency_sigma: float = 0.0
     """Spread of the lognormal latency; 0 is constant, at 0.5 one answer in 44 takes 2.7 medians or longer."""
+    first_ms: float = 0.0
+    """When a streamed answer begins, at most its whole latency; its pieces come evenly from then on."""
     item_ms: float = 0.0
     """Added to the latency for each input of an embeddings request, and for each prompt packed into a chat request."""
+    batch_s: float = 0.0
+    """How long a file of questions takes, that was handed in as a batch."""
 
     rpm: int = 0
     """Requests a minute and key, 0 for no limit."""
@@ -51,6 +55,8 @@ class Behaviour:
     """Share refused with a 429 that says nothing, as by a server that is short of capacity."""
     cut_rate: float = 0.0
     """Share answered with half a text that ended for its length; embeddings are spared."""
+    expired_rate: float = 0.0
+    """Share of a batch's questions that are not answered in time."""
     outage: tuple[float, float] = (0.0, 0.0)
     """When everything gets a 503: from so many seconds after the provider began, for so many."""
     poison: str = ""
@@ -62,7 +68,7 @@ class Behaviour:
     """API keys accepted; empty accepts any, and none."""
     revoked: tuple[str, ...] = ()
     """API keys refused."""
-    models: tuple[str, ...] = ("gpt-4o-mini", "text-embedding-3-small")
+    models: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o", "text-embedding-3-small")
     """Models served, each at every endpoint; empty serves any."""
     dimensions: int = 256
     """Length of an embedding when the request doesn't say."""
@@ -76,6 +82,7 @@ class Behaviour:
             _check(name, value, 0, math.inf)
         for name in _RATES:
             _check(name, getattr(self, name), 0, 1)
+        _check("expired_rate", self.expired_rate, 0, 1)
         _check("sum of all rates", round(math.fsum(getattr(self, name) for name in _RATES), 9), 0, 1)
         _check("dimensions", self.dimensions, 1, MAX_DIMENSIONS)
 
@@ -89,7 +96,7 @@ MAX_DIMENSIONS = 8192
 """Longest embedding the simulator makes."""
 
 _AMOUNTS = (
-    *("latency_ms", "latency_sigma", "item_ms", "burst_s", "retry_after_s", "context_tokens"),
+    *("latency_ms", "latency_sigma", "first_ms", "item_ms", "batch_s", "burst_s", "retry_after_s", "context_tokens"),
     *("rpm", "tpm", "tpm_in", "tpm_out", "rpd", "parallel"),
 )
 _RATES = ("error_rate", "drop_rate", "malformed_rate", "short_rate", "limited_rate", "cut_rate")

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .batches import BATCHES_PATH, FILES_PATH, Answered, Asked, Batches
 from .behaviour import Behaviour
 from .luck import Fault, Luck
-from .questions import ENDPOINTS, Question, check_context, decode
+from .questions import ENDPOINTS, Chat, Question, check_context, decode
 from .quota import Quota
 from .refusal import NGINX_PAGE, RefusedError, bad_key, busy, fault, poisoned, unknown_model, unknown_url, wrong_method
-from .replies import Usage, models_body, reply_body, usage_of
+from .replies import Usage, models_body, reply_body, reply_pieces, usage_of
 
 MODELS_PATH = "/v1/models"
 
@@ -46,6 +47,10 @@ class Decision:
     delay_s: float = 0.0
     subjects: tuple[str, ...] = ()
     """The user's message, the prompts packed into it, or the inputs; empty when the body was not or can't be read."""
+    pieces: tuple[bytes, ...] = ()
+    """What comes one by one instead of a body, of a streamed answer."""
+    first_s: float = 0.0
+    """When the first of them comes; the last comes after `delay_s`."""
 
 
 class Provider:
@@ -62,6 +67,7 @@ class Provider:
         self._luck = Luck(behaviour)
         self._quotas: dict[str, Quota] = {}
         self._requests = 0
+        self.batches = Batches(self._answer_alone)
 
     @property
     def behaviour(self) -> Behaviour:
@@ -87,18 +93,47 @@ class Provider:
             return Decision(refused.status, refused.body(), headers)
         if request.path == MODELS_PATH:
             return Decision(200, models_body(self._behaviour), headers)
+        if _is_batch(request.path):
+            return self._decide_batch(request, headers)
         return self._decide_question(request, headers)
 
     def _check_door(self, request: Incoming) -> None:
         path, method, of = request.path, request.method, self._behaviour
         if of.is_out(request.now - self.began):
             raise fault(503)
-        if path != MODELS_PATH and path not in ENDPOINTS:
+        if path != MODELS_PATH and path not in ENDPOINTS and not _is_batch(path):
             raise unknown_url(method, path)
-        if method != ("GET" if path == MODELS_PATH else "POST"):
+        if method != ("GET" if path == MODELS_PATH else "POST") and not _is_batch(path):
             raise wrong_method(method, path)
         if request.key in of.revoked or (of.keys and request.key not in of.keys):
             raise bad_key(given=bool(request.key))
+
+    def _decide_batch(self, request: Incoming, headers: dict[str, str]) -> Decision:
+        """Return the answer to what is about files and batches, which count for no limit."""
+        try:
+            if (request.method, request.path) == ("POST", FILES_PATH):
+                return Decision(200, self.batches.upload(request.body, request.wall), headers)
+            body = self.batches.reply(
+                request.method, request.path, request.body, of=self._behaviour, now=request.now, wall=request.wall
+            )
+            return Decision(200, body, headers)
+        except RefusedError as refused:
+            return Decision(refused.status, refused.body(), headers)
+
+    def _answer_alone(self, line: Asked) -> Answered:
+        """Return what one question of a batch gets."""
+        try:
+            if line.url not in ENDPOINTS:
+                raise unknown_url(line.method, line.url)
+            question = decode(line.url, bytes(line.body))
+            self._check_question(question)
+        except RefusedError as refused:
+            return Answered(refused.status, refused.body())
+        luck = self._luck.fault()
+        if luck in {Fault.DROPPED, Fault.LIMITED, Fault.MALFORMED}:
+            luck = Fault.FAILED
+        usage = usage_of(question, seed=self._behaviour.seed)
+        return Answered(*self._answer(question, usage, 0.0, luck))
 
     def _decide_question(self, request: Incoming, headers: dict[str, str]) -> Decision:
         quota = self._quota(request.key)
@@ -122,6 +157,11 @@ class Provider:
         headers |= quota.headers(request.now, request.wall)
         delay_s = self._luck.latency_s(question.weight())
         status, body = self._answer(question, usage, request.wall, luck)
+        if status == 200 and isinstance(question, Chat) and question.stream:
+            pieces = reply_pieces(question, usage, self._behaviour, request.wall, luck)
+            headers["content-type"] = "text/event-stream; charset=utf-8"
+            first_s = min(self._behaviour.first_ms / 1000, delay_s)
+            return Decision(status, b"", headers, delay_s, subjects, pieces, first_s)
         return Decision(status, body, headers, delay_s, subjects)
 
     def _check_question(self, question: Question) -> None:
@@ -153,6 +193,10 @@ class Provider:
         if quota is None:
             quota = self._quotas[key] = Quota(self._behaviour)
         return quota
+
+
+def _is_batch(path: str) -> bool:
+    return path.startswith((BATCHES_PATH, FILES_PATH))
 
 
 def _limits(of: Behaviour) -> tuple[float, ...]:

@@ -1,6 +1,6 @@
 """What a client asks: request bodies decoded and checked."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -17,11 +17,18 @@ PACKED_SCHEMA = "answers"
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
+class Picture(msgspec.Struct):
+    """Where a picture is, or the picture itself."""
+
+    url: str = ""
+
+
 class Part(msgspec.Struct):
-    """A piece of a message's content; only its text counts here."""
+    """A piece of a message's content: a text or a picture."""
 
     type: str = "text"
     text: str = ""
+    image_url: Picture | None = None
 
 
 class Message(msgspec.Struct):
@@ -36,11 +43,18 @@ class Message(msgspec.Struct):
             return "".join(part.text for part in self.content)
         return self.content or ""
 
+    def pictures(self) -> str:
+        """Return the URLs of its pictures, one after the other."""
+        if not isinstance(self.content, list):
+            return ""
+        return "".join(f"\n{part.image_url.url}" for part in self.content if part.image_url)
+
 
 class Schema(msgspec.Struct):
-    """The schema that an answer is to keep; only its name counts here."""
+    """The schema that an answer is to keep."""
 
     name: str = ""
+    schema: dict[str, object] = {}
 
 
 class ResponseFormat(msgspec.Struct):
@@ -48,6 +62,12 @@ class ResponseFormat(msgspec.Struct):
 
     type: str = "text"
     json_schema: Schema | None = None
+
+
+class StreamOptions(msgspec.Struct):
+    """What a stream has besides its pieces."""
+
+    include_usage: bool = False
 
 
 class Chat(msgspec.Struct):
@@ -58,11 +78,21 @@ class Chat(msgspec.Struct):
     max_tokens: _Count | None = None
     max_completion_tokens: _Count | None = None
     stream: bool = False
+    stream_options: StreamOptions | None = None
     response_format: ResponseFormat | None = None
 
     def asked(self) -> str:
         """Return what the user said last."""
         return next((each.text() for each in reversed(self.messages) if each.role == "user"), "")
+
+    def about(self) -> str:
+        """Return what its answer is about: what the user said last, and showed."""
+        return self.asked() + "".join(each.pictures() for each in self.messages)
+
+    def schema(self) -> dict[str, object] | None:
+        """Return the schema that its answer is to keep, None where any text will do."""
+        wanted = self.response_format
+        return wanted.json_schema.schema if wanted and wanted.json_schema else None
 
     def subjects(self) -> list[str]:
         """Return the text that tells this request from the job's others: what the user said last."""
@@ -77,9 +107,7 @@ class Chat(msgspec.Struct):
         return 0
 
     def check(self) -> None:
-        """Raise RefusedError for what a valid body may still not ask."""
-        if self.stream:
-            raise bad_request("This server answers in one piece: leave `stream` out.", param="stream")
+        """Raise RefusedError for what a valid body may still not ask: nothing, so far."""
 
 
 class Prompt(msgspec.Struct):
@@ -97,6 +125,14 @@ class Packed(Chat, kw_only=True):
     """
 
     prompts: list[Prompt]
+
+    def schema(self) -> dict[str, object] | None:
+        """Return the schema that each of its answers is to keep; definitions stand at the root of the whole."""
+        whole: Any = super().schema() or {}
+        try:
+            return {**whole["properties"]["answers"]["items"]["properties"]["answer"], **_named(whole)}
+        except (KeyError, TypeError):
+            return None
 
     def subjects(self) -> list[str]:
         """Return the prompts, in order."""
@@ -137,6 +173,10 @@ class Embeddings(msgspec.Struct):
         if not inputs or empty is not None:
             where = "`input`" if isinstance(self.input, str) or not inputs else f"`input[{empty}]`"
             raise bad_request(f"{where} is empty.", param="input")
+
+
+def _named(schema: dict[str, object]) -> dict[str, object]:
+    return {key: schema[key] for key in ("$defs", "definitions") if key in schema}
 
 
 Question = Chat | Embeddings

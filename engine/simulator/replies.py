@@ -8,6 +8,10 @@ from .answers import cut, embedding, opinion, packed, tokens_in
 from .behaviour import Behaviour
 from .luck import Fault
 from .questions import Chat, Embeddings, Packed, Question
+from .shaped import shaped
+
+MOST_PIECES = 20
+"""A streamed answer comes in no more."""
 
 
 class Usage(msgspec.Struct):
@@ -36,6 +40,25 @@ def reply_body(
     return body[: len(body) // 2] if fault is Fault.MALFORMED else body
 
 
+def reply_pieces(
+    question: Chat, usage: Usage, behaviour: Behaviour, wall: float, fault: Fault | None = None
+) -> tuple[bytes, ...]:
+    """Return the same answer as server-sent events; one that a fault tears stops in the middle, without its end."""
+    text, finish = _said(question, behaviour.seed, fault)
+    size = max(4, -(-len(text) // MOST_PIECES))
+    said = [text[start : start + size] for start in range(0, len(text), size)]
+    choices = [_piece({"role": "assistant", "content": ""}), *(_piece({"content": each}) for each in said)]
+    choices.append(_piece({}, finish))
+    head = {**_head(question, int(wall)), "object": "chat.completion.chunk"}
+    bodies: list[dict[str, object]] = [{**head, "choices": [each]} for each in choices]
+    if _is_choiceless(question, fault):
+        bodies = []
+    if question.stream_options and question.stream_options.include_usage:
+        bodies.append({**head, "choices": [], "usage": usage})
+    pieces = [*(b"data: " + msgspec.json.encode(body) + b"\n\n" for body in bodies), b"data: [DONE]\n\n"]
+    return tuple(pieces[: len(said) // 2 + 1] if fault is Fault.MALFORMED else pieces)
+
+
 def models_body(behaviour: Behaviour) -> bytes:
     """Return the list of models."""
     models = [{"id": name, "object": "model", "created": 0, "owned_by": "batchtop"} for name in behaviour.models]
@@ -46,8 +69,10 @@ def _said(question: Chat, seed: int, fault: Fault | None) -> tuple[str, str]:
     """Return the text of an answer, and the reason it ends there."""
     if isinstance(question, Packed):
         text = _packed_answers(question, seed, fault)
+    elif (schema := question.schema()) is not None:
+        text = msgspec.json.encode(shaped(schema, question.about(), seed=seed)).decode()
     else:
-        text = opinion(question.asked(), seed=seed)
+        text = opinion(question.about(), seed=seed)
     if fault is Fault.CUT:
         return text[: len(text) // 2], "length"
     return cut(text, question.max_completion_tokens or question.max_tokens)
@@ -55,7 +80,8 @@ def _said(question: Chat, seed: int, fault: Fault | None) -> tuple[str, str]:
 
 def _packed_answers(question: Packed, seed: int, fault: Fault | None) -> str:
     """Return the answers to packed prompts, each the one that its prompt gets by itself."""
-    answers = [{"id": each.id, "answer": opinion(each.prompt, seed=seed)} for each in question.prompts]
+    schema = question.schema() or {"type": "string"}
+    answers = [{"id": each.id, "answer": shaped(schema, each.prompt, seed=seed)} for each in question.prompts]
     if fault is Fault.SHORT:
         answers.pop()
     return msgspec.json.encode({"answers": answers}).decode()
@@ -63,19 +89,23 @@ def _packed_answers(question: Packed, seed: int, fault: Fault | None) -> str:
 
 def _chat_body(question: Chat, usage: Usage, seed: int, created: int, fault: Fault | None) -> bytes:
     text, finish = _said(question, seed, fault)
-    (prompt,) = question.texts()
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
-    choiceless = fault is Fault.SHORT and not isinstance(question, Packed)
-    return msgspec.json.encode(
-        {
-            "id": f"chatcmpl-{blake2b(prompt.encode(errors='replace'), digest_size=12).hexdigest()}",
-            "object": "chat.completion",
-            "created": created,
-            "model": question.model,
-            "choices": [] if choiceless else [choice],
-            "usage": usage,
-        }
-    )
+    choices = [] if _is_choiceless(question, fault) else [choice]
+    return msgspec.json.encode({**_head(question, created), "choices": choices, "usage": usage})
+
+
+def _head(question: Chat, created: int) -> dict[str, object]:
+    (prompt,) = question.texts()
+    number = blake2b(prompt.encode(errors="replace"), digest_size=12).hexdigest()
+    return {"id": f"chatcmpl-{number}", "object": "chat.completion", "created": created, "model": question.model}
+
+
+def _piece(delta: dict[str, object], finish: str | None = None) -> dict[str, object]:
+    return {"index": 0, "delta": delta, "finish_reason": finish}
+
+
+def _is_choiceless(question: Chat, fault: Fault | None) -> bool:
+    return fault is Fault.SHORT and not isinstance(question, Packed)
 
 
 def _embeddings_body(question: Embeddings, usage: Usage, behaviour: Behaviour, fault: Fault | None) -> bytes:

@@ -1,6 +1,7 @@
 """The simulated provider's sockets: HTTP in, decisions out, each after its latency."""
 
 import asyncio
+import re
 import socket
 import struct
 from collections import Counter
@@ -13,6 +14,7 @@ from aiohttp import web
 from ..clock import Clock, LoopClock
 from ..errors import UsageError
 from ..open_files import allow_many_open_files
+from .batches import Batch
 from .behaviour import Behaviour
 from .log import Arrival, ArrivalLog
 from .provider import BROKEN, Decision, Incoming, Provider
@@ -58,6 +60,11 @@ class Simulator:
         return self._log.arrivals
 
     @property
+    def batches(self) -> dict[str, Batch]:
+        """Every file of questions that was handed in, by its id."""
+        return self._provider.batches.all
+
+    @property
     def behaviour(self) -> Behaviour:
         """How it behaves; assign another to change it for the requests that come from now on."""
         return self._provider.behaviour
@@ -87,13 +94,15 @@ class Simulator:
         await self._http.shutdown(_GRACE_S)
         self._log.close()
 
-    async def _handle(self, request: web.BaseRequest) -> web.Response:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         arrival = self._log.begin(at=self._clock.wall(), path=request.path, key=key)
         try:
             # `request.read` would refuse bodies over 1 MiB, and 2,048 inputs are more.
-            body = await request.content.read()
+            body = _file_in(await request.content.read(), request.headers.get("Content-Type", ""))
             decision = await self._decided(arrival, request.method, key, body)
+            if decision.pieces:
+                return await self._stream(request, decision)
         finally:
             # Runs as well when the client hangs up, which cancels this handler: its status stays 0.
             self._log.end(arrival)
@@ -106,14 +115,36 @@ class Simulator:
         incoming = Incoming(method, arrival.path, key, body, self._clock.now(), arrival.at, self._answering[key])
         decision = self._provider.decide(incoming)
         self._log.describe(arrival, decision.subjects)
-        if decision.delay_s:
+        if wait_s := decision.first_s if decision.pieces else decision.delay_s:
             self._answering[key] += 1
             try:
-                await self._clock.sleep(decision.delay_s)
+                await self._clock.sleep(wait_s)
             finally:
                 self._answering[key] -= 1
         arrival.status = decision.status
         return decision
+
+    async def _stream(self, request: web.BaseRequest, decision: Decision) -> web.StreamResponse:
+        """Send the pieces of an answer, evenly over the time that it takes."""
+        answer = web.StreamResponse(status=decision.status, headers=decision.headers)
+        await answer.prepare(request)
+        between_s = (decision.delay_s - decision.first_s) / max(1, len(decision.pieces) - 1)
+        await answer.write(decision.pieces[0])
+        for piece in decision.pieces[1:] if between_s else (b"".join(decision.pieces[1:]),):
+            await self._clock.sleep(between_s)
+            await answer.write(piece)
+        await answer.write_eof()
+        return answer
+
+
+def _file_in(body: bytes, content_type: str) -> bytes:
+    """Return the file in a form, whatever its size; any other body as it is."""
+    boundary = re.fullmatch(r"multipart/form-data;.*boundary=\"?([^\";]+)\"?", content_type)
+    for part in body.split(f"--{boundary[1]}".encode()) if boundary else ():
+        head, _, content = part.partition(b"\r\n\r\n")
+        if b'name="file"' in head:
+            return content.removesuffix(b"\r\n")
+    return body
 
 
 async def _break_off(request: web.BaseRequest) -> None:

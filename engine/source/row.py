@@ -1,24 +1,37 @@
-"""One row of an input: its id, its content, and the hash that says whether either has changed."""
+"""One row of an input: as it is read, and as the workspace stores it."""
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import NamedTuple, Never
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from ..errors import InputError
 from ..settings import did_you_mean
 from ..text import clean
 
+RawRow: TypeAlias = tuple[int, Mapping[str, object], bytes]
+"""Where a row starts in its file, its fields, and these as JSON."""
+
 _encode = msgspec.json.encode
+
+
+class Record(NamedTuple):
+    """A row as it is read, and as it goes through the preparation."""
+
+    line: int
+    """Where it starts in the input, see `engine.source.place`."""
+    key: str
+    """Its id as JSON text, so that `7` and `"7"` stay apart."""
+    fields: Mapping[str, object]
+    payload: bytes
+    """Its fields as a JSON object."""
 
 
 class Row(NamedTuple):
     """What the workspace stores of a row."""
 
     line: int
-    """Where it starts in the file, from 1."""
+    """Where it starts in the input, see `engine.source.place`."""
     key: str
     """Its id as JSON text, so that `7` and `"7"` stay apart."""
     payload: bytes
@@ -27,27 +40,31 @@ class Row(NamedTuple):
     """16 bytes that change with all that makes its answer."""
 
 
-def fail(path: Path, line: int, problem: str) -> Never:
-    """Raise InputError for one line of a file."""
-    raise InputError(f"{path}, line {line}: {problem}")
+class BadId(Exception):  # noqa: N818 - no error of the program's, but a finding about a row
+    """A row without an id that could tell it from others; the text says why."""
 
 
-def key_reader(path: Path, id_field: str | None) -> Callable[[int, int, Mapping[str, object]], str]:
-    """Return a function that gives the id of a row as JSON text, of its line, its number and its fields."""
+def key_reader(id_field: str | None) -> Callable[[int, Mapping[str, object]], str]:
+    """Return a function that gives the id of a row as JSON text, of its number and its fields, or raises BadId."""
     if id_field is None:
-        return lambda _line, number, _fields: str(number)
-    return lambda line, _number, fields: _key(path, line, fields, id_field)
+        return lambda number, _fields: str(number)
+
+    def key(_number: int, fields: Mapping[str, object]) -> str:
+        value = fields.get(id_field)
+        if isinstance(value, str) and value:
+            return _encode(value).decode()
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, float) and math.isfinite(value):
+            return _encode(value).decode()
+        raise BadId(_odd(fields, id_field))
+
+    return key
 
 
-def _key(path: Path, line: int, fields: Mapping[str, object], id_field: str) -> str:
-    value = fields.get(id_field)
-    if isinstance(value, str) and value:
-        return _encode(value).decode()
-    if isinstance(value, float) and math.isfinite(value):
-        return _encode(value).decode()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
+def _odd(fields: Mapping[str, object], id_field: str) -> str:
+    """Return what is wrong with an id."""
     if id_field not in fields:
-        fail(path, line, f"has no field {id_field!r}, which input.id names{did_you_mean(id_field, fields)}")
-    shown = clean(repr(value), 60)
-    fail(path, line, f"the id {id_field!r} must be a number or a text that is not empty, found {shown}")
+        return f"has no field {id_field!r}, which input.id names{did_you_mean(id_field, fields)}"
+    shown = clean(repr(fields[id_field]), 60)
+    return f"the id {id_field!r} must be a number or a text that is not empty, found {shown}"

@@ -13,7 +13,9 @@ from ..snapshot import LaneState, Sample
 from ..stretches import Axis, Stretches, is_idle
 
 SAMPLE_COLUMNS: Final = """at, span_s, items, failed, requests, errors, latency, in_flight, target, tokens_in,
-    tokens_out, cost, backlog, rss_mb, cpu, spent, lag_ms, connections, rpm_limit"""
+    tokens_out, cost, backlog, rss_mb, cpu, spent, lag_ms, connections, rpm_limit, first"""
+TOTAL_COLUMNS: Final = "job_total, job_done, job_failed, job_cut, job_cached, job_unsure"
+"""What the job's row had then, NULL in a sample of an older version."""
 POINTS: Final = 480
 """At most so many points tell the course of a job."""
 _PAGE: Final = 1_000
@@ -121,4 +123,5 @@ def as_sample(row: tuple[Any, ...]) -> Sample:
     fields[5] = _COUNTS.decode(row[5])
     fields[6] = Histogram.decode(row[6])
     fields[15] = _SECONDS.decode(row[15])
+    fields[19] = Histogram.decode(row[19])
     return Sample(*fields)

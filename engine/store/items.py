@@ -2,15 +2,16 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 import aiosqlite
 import msgspec
+from msgspec import Struct
 
+from ..answer import Answer
 from ..item import Item
-from ..outcome import Answer, Outcome
+from ..outcome import Outcome
 from ..redo import Redo
 from .migrations import BUSY_TIMEOUT_S
 
@@ -29,8 +30,7 @@ What a fallback's model said is for the job alone that has the fallback.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What an equal item was answered, in this job or another."""
 
     answer: Answer
@@ -39,8 +39,7 @@ class Known:
     """When that was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A pending item, and what is known of it already."""
 
     item: Item
@@ -86,12 +85,16 @@ def lease(db: sqlite3.Connection, job: int, row: int) -> None:
 
 
 def reclaim(db: sqlite3.Connection, job: int) -> int:
-    """Take back what a dead engine had in its hands, and return how many questions it may have sent unanswered."""
+    """Take back what a dead engine had in its hands, and return how many questions it may have sent unanswered.
+
+    None of a job whose questions go as batches: each batch is known before it goes, and its answers are collected.
+    """
     (leased_row,) = db.execute("SELECT leased_row FROM jobs WHERE id = ?", (job,)).fetchone()
     if not leased_row:
         return 0
     query = f"""SELECT count(DISTINCT digest) FROM items JOIN jobs ON jobs.id = items.job
-        WHERE items.job = ? AND status = 'pending' AND row <= ? AND {_KNOWN} IS NULL"""
+        WHERE items.job = ? AND status = 'pending' AND row <= ? AND {_KNOWN} IS NULL
+        AND jobs.spec ->> '$.task.type' <> 'openai_batch'"""
     (unsure,) = db.execute(query, (job, leased_row)).fetchone()
     db.execute("UPDATE jobs SET leased_row = 0, unsure = unsure + ? WHERE id = ?", (unsure, job))
     return int(unsure)

@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
 
+from ..errors import UsageError
 from ..snapshot import JobRow
-from ..ways import named
 from .migrations import connect, transaction
 from .writer import Writer
 
@@ -29,16 +29,18 @@ def remember(writer: Writer, identity: Identity, state: bytes, at: float) -> Non
     )
 
 
-def switch_at_rest(path: Path, job: JobRow, part: str, *, enabled: bool) -> str:
-    """Switch a lane off or on for the next run of a job that no engine runs, and return its name.
+def lanes_of(path: Path, job: JobRow) -> list[str]:
+    """Return the names of the lanes of a job, those among them that its last run did not have."""
+    with closing(connect(path)) as db:
+        return [name for (name,) in db.execute("SELECT name FROM lanes WHERE job = ? ORDER BY name", (job.id,))]
 
-    Raises UsageError where the job has no such lane, or several.
-    """
+
+def switch_at_rest(path: Path, job: JobRow, name: str, *, enabled: bool) -> None:
+    """Switch a lane off or on for the next run of a job that no engine runs; raises UsageError where it has none."""
     with closing(connect(path)) as db, transaction(db):
-        lanes = [name for (name,) in db.execute("SELECT name FROM lanes WHERE job = ? ORDER BY name", (job.id,))]
-        lane = named(lanes, part, job.name)
-        db.execute(
+        switched = db.execute(
             "UPDATE lanes SET state = json_set(state, '$.enabled', json(?)) WHERE job = ? AND name = ?",
-            ("true" if enabled else "false", job.id, lane),
+            ("true" if enabled else "false", job.id, name),
         )
-    return lane
+        if not switched.rowcount:
+            raise UsageError(f"{job.name}: there is no lane {name!r} any more")

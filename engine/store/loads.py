@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+import msgspec
+
 from ..errors import InputError
+from ..job import InputSpec
+from ..source.place import twice
 from ..source.row import Row
 from .tables import create_key_index
 
@@ -27,6 +31,10 @@ class Loaded:
     """Items that are in the input no longer."""
     new: int = 0
     """Items that were not in the input before."""
+    rejected: int = 0
+    """Rows that could not be read, and were set aside."""
+    prepared: tuple[int, ...] = ()
+    """The rows that were read, then those behind each step of the preparation."""
 
 
 def next_rows(rows: Iterator[Row]) -> list[Row]:
@@ -93,8 +101,8 @@ def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row])
 
 
 def tell_progress(db: sqlite3.Connection, job: int, rows: int, share: float) -> None:
-    """Write how far a load has come: rows, and the share of the file that is read."""
-    told = f"{rows:,} rows read, {share:.0%} of the file"
+    """Write how far a load has come: rows, and the share of the input that is read, 0 where that is unknown."""
+    told = f"{rows:,} rows read{f', {share:.0%} of the input' if share else ''}"
     db.execute("UPDATE jobs SET reason = ? WHERE id = ? AND state = 'loading'", (told, job))
 
 
@@ -112,7 +120,7 @@ def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> 
     (before,) = db.execute("SELECT total FROM jobs WHERE id = ?", (job,)).fetchone()
     cut, cached = _marked(db, job)
     db.execute(
-        """UPDATE jobs SET stamp = ?1, total = ?2, done = ?3, failed = ?4, cut = ?5, cached = ?6,
+        """UPDATE jobs SET open = 0, stamp = ?1, total = ?2, done = ?3, failed = ?4, cut = ?5, cached = ?6,
         output_stale = output_stale OR ?7 OR done <> ?3 WHERE id = ?8""",
         (new_stamp, total, counts.get("done", 0), counts.get("failed", 0), cut, cached, answered > 0, job),
     )
@@ -134,12 +142,13 @@ def _make_keys(db: sqlite3.Connection, job: int) -> None:
 
 
 def _twice(db: sqlite3.Connection, job: int, rows: list[tuple[str, int]]) -> InputError:
-    (path,) = db.execute("SELECT spec ->> '$.input.path' FROM jobs WHERE id = ?", (job,)).fetchone()
+    (text,) = db.execute("SELECT spec -> '$.input' FROM jobs WHERE id = ?", (job,)).fetchone()
+    spec = msgspec.json.decode(text, type=InputSpec)
     for key, line in rows:
         (first,) = db.execute("SELECT min(line) FROM items WHERE job = ? AND key = ?", (job, key)).fetchone()
         if first != line:
-            return InputError(f"{path}, line {line}: the id {key} was used before, on line {first}; ids have to differ")
-    return InputError(f"{path}: two rows have the same id; ids have to differ")
+            return twice(spec, key, line, first)
+    return InputError(f"{spec.path}: two rows have the same id; ids have to differ")
 
 
 def _marked(db: sqlite3.Connection, job: int) -> tuple[int, int]:

@@ -1,4 +1,7 @@
-"""A job as it stood at a moment of the past: what came after is taken off what is known now."""
+"""A job as it stood at a moment of the past.
+
+What can be taken back later, as by a retry, each sample has kept. All else only grows: what came after is taken off.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -7,7 +10,7 @@ from typing import Any, Final
 
 from ..settings import Resolved, Value
 from ..snapshot import WINDOW_S, Change, EngineRow, Event, JobRow, JobState, Sample, Snapshot
-from .history import SAMPLE_COLUMNS, as_sample, lanes_at
+from .history import SAMPLE_COLUMNS, TOTAL_COLUMNS, as_sample, lanes_at
 
 _AFTER: Final = """SELECT coalesce(sum(items), 0), coalesce(sum(failed), 0), coalesce(sum(requests), 0),
     coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0), total(cost), total(iif(target, span_s, 0))
@@ -19,8 +22,8 @@ _EACH_AFTER: Final = """SELECT each.key, sum(each.value) FROM samples, json_each
 def moment(db: sqlite3.Connection, now: Snapshot, at: float, events: int) -> Snapshot:
     """Return a job as its last sample up to a moment left it, in the same form as `now`, with so many events.
 
-    The time of that sample is the moment told of. It reads every sample since: a tenth of a second for a day. Numbers
-    that no sample has, such as the answers taken from other jobs, are those of now; so is what a restart changed.
+    The time of that sample is the moment told of. It reads every sample since: a tenth of a second for a day. Where an
+    older version wrote the sample, items that a later run did again are missing in it.
     """
     job = now.job.id
     row = db.execute("SELECT min(at), max(iif(at <= ?2, at, NULL)) FROM samples WHERE job = ?1", (job, at)).fetchone()
@@ -62,12 +65,10 @@ def _job(db: sqlite3.Connection, now: JobRow, last: Sample) -> JobRow:
     items, failed, requests, tokens_in, tokens_out, cost, active_s = db.execute(_AFTER, later).fetchone()
     errors, spent = (dict(db.execute(_EACH_AFTER.format(column), later).fetchall()) for column in ("errors", "spent"))
     return replace(
-        now,
+        _totals(db, now, last.at, items, failed),
         state=JobState.RUNNING if last.target else JobState.PAUSED,
         reason="",
         exit_code=None,
-        done=max(0, now.done - items),
-        failed=max(0, now.failed - failed),
         requests=max(0, now.requests - requests),
         errors={kind: count - errors.get(kind, 0) for kind, count in now.errors.items() if count > errors.get(kind, 0)},
         spent={what: max(0.0, seconds - spent.get(what, 0.0)) for what, seconds in now.spent.items()},
@@ -78,6 +79,15 @@ def _job(db: sqlite3.Connection, now: JobRow, last: Sample) -> JobRow:
         active_s=max(0.0, now.active_s - active_s),
         asked=max(0, now.asked - items - failed),
     )
+
+
+def _totals(db: sqlite3.Connection, now: JobRow, at: float, items: int, failed: int) -> JobRow:
+    """Return a job with the totals that its sample of a moment kept; else without the items that came after."""
+    kept = db.execute(f"SELECT {TOTAL_COLUMNS} FROM samples WHERE job = ? AND at = ?", (now.id, at)).fetchone()
+    if kept[0] is None:
+        return replace(now, done=max(0, now.done - items), failed=max(0, now.failed - failed))
+    total, done, failed, cut, cached, unsure = kept
+    return replace(now, total=total, done=done, failed=failed, cut=cut, cached=cached, unsure=unsure)
 
 
 def _samples(db: sqlite3.Connection, job: int, then: float) -> tuple[Sample, ...]:

@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from ..histogram import Histogram
-from ..job import OPENAI_URL, JobSpec
+from ..job import JobSpec
 from ..limits.saved import SavedLane
 from ..settings import DIALS, Layer
+from ..taskspec import OPENAI_URL, server_of
 from .reader import as_value
 
 LEAST_ANSWERS: Final = 20
@@ -101,7 +102,7 @@ def _lanes(db: sqlite3.Connection, spec: JobSpec) -> dict[str, SavedLane]:
     """Return what was learned with each key; what another version wrote is as good as unknown."""
     lanes: dict[str, SavedLane] = {}
     for name in spec.task.api_key_env or ("",):
-        lane = f"{spec.task.base_url} {spec.task.model} {name}"
+        lane = f"{server_of(spec.task)} {spec.task.model} {name}"
         row = db.execute("SELECT state FROM lane_memory WHERE name = ?", (lane,)).fetchone()
         with suppress(msgspec.MsgspecError):
             if row:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from ..errors import InputError
+from ..job import InputSpec
 from ..redo import PASSING
+from ..source.place import twice
 from ..source.row import Row
 from .loads import next_rows
 from .migrations import BUSY_TIMEOUT_S
@@ -86,6 +87,8 @@ class Counts:
     """Rows to do that wait for the answer of an equal one."""
     ask: int = 0
     """Items that are sent."""
+    rejected: int = 0
+    """Rows that can't be read and are set aside, which are none of the others."""
 
 
 @contextmanager
@@ -186,9 +189,9 @@ class Comparison:
             if fit:
                 self._offer(digest, payload)
 
-    def counts(self, path: str) -> Counts:
+    def counts(self, spec: InputSpec) -> Counts:
         """Return what it comes to, once all rows are taken; raises InputError when two of them have the same id."""
-        self._check_ids(path)
+        self._check_ids(spec)
         if refused := self._settle_unsure():
             self._sources[self._job.id] += refused
         rows, fit = self._db.execute("SELECT count(*), count(nullif(fit, 0)) FROM asked").fetchone()
@@ -214,11 +217,11 @@ class Comparison:
         names = dict(self._db.execute("SELECT id, name FROM jobs").fetchall())
         return {names.get(job, "a job that is gone"): count for job, count in self._sources.most_common()}
 
-    def _check_ids(self, path: str) -> None:
+    def _check_ids(self, spec: InputSpec) -> None:
         query = "SELECT key, max(line), min(line) FROM seen GROUP BY key HAVING count(*) > 1 LIMIT 1"
         if found := self._db.execute(query).fetchone():
             key, line, first = found
-            raise InputError(f"{path}, line {line}: the id {key} was used before, on line {first}; ids have to differ")
+            raise twice(spec, key, line, first)
 
     def _settle_unsure(self) -> int:
         """Return how many rows share a refusal of this job's that stays: that of an item which is what it was."""

@@ -29,8 +29,10 @@ CHANGES_SHOWN = 500
 
 _JOB_COLUMNS = """id, name, state, reason, exit_code, total, done, failed, requests, errors, cut, spent,
     tokens_in, tokens_out, cost, created_at, started_at, ended_at, active_s,
-    spec ->> '$.task.type', spec ->> '$.task.model', spec ->> '$.task.base_url', spec ->> '$.input.path',
-    spec ->> '$.output.path', spec ->> '$.output.failures', cached, unsure, asked"""
+    spec ->> '$.task.type', coalesce(spec ->> '$.task.model', spec ->> '$.task.call', spec ->> '$.task.command[0]',
+    spec ->> '$.task.kind', spec ->> '$.task.type'), coalesce(spec ->> '$.task.base_url', spec ->> '$.task.url', ''),
+    coalesce('job ' || (spec ->> '$.input.job'), spec ->> '$.input.path'),
+    spec ->> '$.output.path', spec ->> '$.output.failures', cached, unsure, asked, open"""
 
 
 class Reader:
@@ -112,7 +114,8 @@ class Reader:
         """Return all that a screen shows of one job, or None when there is no such job.
 
         The samples are those of the last `window_s` seconds in which the job ran. Where that is endless they are those
-        of `WINDOW_S`, and the course of the job tells the rest: it is read in pages, one for each snapshot.
+        of `WINDOW_S`, and the course of the job tells the rest: it is read in pages, one for each snapshot. For 0 there
+        are none.
         """
         self._db.execute("BEGIN")  # one view of the file for all that follows
         try:
@@ -135,7 +138,7 @@ class Reader:
             taken_at=time.time(),
             job=job,
             dials=self._dials(job.id),
-            samples=self.recent(job.id, WINDOW_S if isinf(window_s) else window_s),
+            samples=self.recent(job.id, WINDOW_S if isinf(window_s) else window_s) if window_s else (),
             lanes=self._lanes(job.id),
             events=self._events(job.id),
             changes=self.changes(job.id, CHANGES_SHOWN),
@@ -220,4 +223,5 @@ def _job(row: tuple[Any, ...]) -> JobRow:
     fields[9] = msgspec.json.decode(row[9], type=dict[str, int])
     fields[11] = msgspec.json.decode(row[11], type=dict[str, float])
     fields[19:25] = [text or "" for text in row[19:25]]
+    fields[-1] = bool(row[-1])
     return JobRow(*fields)

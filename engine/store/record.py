@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from ..errors import OutputError
-from ..job import JobSpec, is_priced
+from ..job import JobSpec
+from ..price import is_priced
 from ..settings import DIALS, Layer, Resolved, Value
 from ..snapshot import JobRow, JobState, LaneState, Sample
-from .history import SAMPLE_COLUMNS
+from .history import SAMPLE_COLUMNS, TOTAL_COLUMNS
 from .reader import as_value, read_job
 from .writer import Writer
 
@@ -160,9 +161,13 @@ class Log:
         )
 
     def sample(self, sample: Sample) -> None:
-        """Write what one span of time brought, and add it to the time the job ran unless it was paused."""
+        """Write what one span of time brought, and add it to the time the job ran unless it was paused.
+
+        Beside it stand the totals that the job has by then, as those may go back later.
+        """
         self._writer.do(
-            f"INSERT OR REPLACE INTO samples (job, {SAMPLE_COLUMNS}) VALUES (?{', ?' * 19})",
+            f"""INSERT OR REPLACE INTO samples (job, {SAMPLE_COLUMNS}, {TOTAL_COLUMNS})
+            SELECT ?1{", ?" * 20}, total, done, failed, cut, cached, unsure FROM jobs WHERE id = ?1""",
             (self._job, *_sample_values(sample)),
         )
         if sample.target:
@@ -207,6 +212,7 @@ def _sample_values(sample: Sample) -> tuple[object, ...]:
         sample.lag_ms,
         sample.connections,
         sample.rpm_limit,
+        sample.first.encode(),
     )
 
 

@@ -35,7 +35,7 @@ _TABLES: Final = (
     ("changes", "id"),
 )
 """Each with the column that orders it; what points to others goes before what it points to."""
-_SMALL_TABLES: Final = ("dials", "lanes")
+_SMALL_TABLES: Final = ("dials", "lanes", "remote_batches")
 _STILL: Final = "EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND spec ->> '$.removing' IS NOT NULL)"
 """Another removal may have come to the end first, and the number of the job may be a new job's since."""
 _WHOLE: Final = "SELECT id, state FROM jobs WHERE name = ? AND spec ->> '$.removing' IS NULL"

@@ -124,9 +124,12 @@ class Results:
             last = rows[-1][0]
 
     def _by_input(self, wanted: Selection) -> Iterator[list[Result]]:
-        """Have SQLite sort the numbers alone, on disk where they are many, and read what belongs to them by pages."""
+        """Have SQLite sort the numbers alone, on disk where they are many, and read what belongs to them by pages.
+
+        Items of one row of the input are its chunks, whose ids end in their numbers.
+        """
         numbers = self._db.execute(
-            f"SELECT seq {JOINED} WHERE results.job = ? AND {STANDS[wanted.failed]} ORDER BY line, items.row",
+            f"SELECT seq {JOINED} WHERE results.job = ? AND {STANDS[wanted.failed]} ORDER BY line, length(key), key",
             (wanted.job,),
         )
         query = f"""SELECT {_columns(wanted)} FROM json_each(?) AS number CROSS JOIN results ON seq = number.value
@@ -202,7 +205,7 @@ class Results:
             FROM jobs WHERE id = ?""",
             (job,),
         ).fetchone()
-        return tuple(path for path in row if path)
+        return tuple(path for path in row if path and path != "-")
 
 
 def _columns(wanted: Selection) -> str:

@@ -134,7 +134,7 @@ CREATE INDEX changes_by_job ON changes (job, id);
 CREATE TABLE commands (
     id INTEGER PRIMARY KEY,
     job TEXT NOT NULL,
-    verb TEXT NOT NULL,                     -- run set preset pause resume drain cancel retest retry lane
+    verb TEXT NOT NULL,                     -- run set undo preset pause resume drain cancel retest retry lane
     args TEXT NOT NULL,                     -- JSON
     who TEXT NOT NULL,
     at REAL NOT NULL,
@@ -217,6 +217,39 @@ CREATE TABLE lane_samples (
 ALTER TABLE results ADD COLUMN tries TEXT NOT NULL DEFAULT '';
 """
 
+_TOTALS_OF_THE_MOMENT = """
+-- The totals of the job at the end of the span that later runs take back, NULL in what an older version wrote: items
+-- that are tried again, asked afresh, changed or gone count no more.
+ALTER TABLE samples ADD COLUMN job_total INTEGER;
+ALTER TABLE samples ADD COLUMN job_done INTEGER;
+ALTER TABLE samples ADD COLUMN job_failed INTEGER;
+ALTER TABLE samples ADD COLUMN job_cut INTEGER;
+ALTER TABLE samples ADD COLUMN job_cached INTEGER;
+ALTER TABLE samples ADD COLUMN job_unsure INTEGER;
+"""
+
+_LIVE_INPUTS = """
+-- 1: the input has not come to its end, so nobody knows how many items there will be.
+ALTER TABLE jobs ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+"""
+
+_STREAMS = """
+-- When streamed answers began: a histogram as that of the latency; x'80' is an empty one.
+ALTER TABLE samples ADD COLUMN first BLOB NOT NULL DEFAULT x'80';
+"""
+
+_REMOTE_BATCHES = """
+-- Files of questions in the hands of a provider, whose answers are not all collected.
+CREATE TABLE remote_batches (
+    tag TEXT PRIMARY KEY,                   -- what it is known by here, and told to the provider with it
+    job INTEGER NOT NULL REFERENCES jobs,
+    id TEXT NOT NULL DEFAULT '',            -- what the provider knows it by; empty until that has answered
+    at REAL NOT NULL,
+    digests BLOB NOT NULL,                  -- of the items whose answers are to be collected, 16 bytes each
+    cancelled INTEGER NOT NULL DEFAULT 0    -- 1: it was ended from here
+) STRICT, WITHOUT ROWID;
+"""
+
 
 def _create_tables(db: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
@@ -232,6 +265,30 @@ def _add_time_and_lanes(db: sqlite3.Connection) -> None:
 def _add_looking_back(db: sqlite3.Connection) -> None:
     """Add what a look at a moment of the past needs, and how each item came to its end."""
     for statement in _LOOKING_BACK.split(";\n"):
+        db.execute(statement)
+
+
+def _add_totals_of_the_moment(db: sqlite3.Connection) -> None:
+    """Add to each sample the totals of its job that can't be told from what came after it."""
+    for statement in _TOTALS_OF_THE_MOMENT.split(";\n"):
+        db.execute(statement)
+
+
+def _add_live_inputs(db: sqlite3.Connection) -> None:
+    """Add whether the total of a job is one so far."""
+    for statement in _LIVE_INPUTS.split(";\n"):
+        db.execute(statement)
+
+
+def _add_streams(db: sqlite3.Connection) -> None:
+    """Add when streamed answers began."""
+    for statement in _STREAMS.split(";\n"):
+        db.execute(statement)
+
+
+def _add_remote_batches(db: sqlite3.Connection) -> None:
+    """Add what is in the hands of providers."""
+    for statement in _REMOTE_BATCHES.split(";\n"):
         db.execute(statement)
 
 
@@ -272,5 +329,9 @@ STEPS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _add_time_and_lanes,
     _identify_by_content,
     _add_looking_back,
+    _add_totals_of_the_moment,
+    _add_live_inputs,
+    _add_streams,
+    _add_remote_batches,
 )
 """Each step moves the file from the version of its index to the next."""

@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from ..answer import Answer, Usage
 from ..item import Item
-from ..job import EmbeddingsSpec
-from ..outcome import Answer, Outcome, Usage
-from ..transport import Response
+from ..outcome import Outcome
+from ..taskspec import EmbeddingsSpec
+from ..transports import Response
 from .endpoint import Endpoint, UsageBlock
 from .task import Call, Plan, Reply
 from .template import UnfitError, compile_template, render_each

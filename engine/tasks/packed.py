@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from ..outcome import Answer, Outcome
+from ..answer import Answer
+from ..outcome import Outcome
 
 ENVELOPE_TOKENS: Final = 20
 """What the JSON around an answer takes at most: braces, id, quotes, and the spaces of a model that indents."""
@@ -90,7 +91,7 @@ def unpack(text: str, count: int, form: Form) -> tuple[Answer, ...]:
     Text around the JSON is no answer to what was asked; only a code fence around all of it is forgiven. Of a reply that
     was cut short, the answers before the cut count.
     """
-    entries = _entries(_unfenced(text))
+    entries = _entries(unfenced(text))
     if entries is None:
         return (_missing("the reply is not the JSON that was asked for, or only a part of it"),) * count
     by_id: dict[str, set[bytes]] = {}
@@ -125,7 +126,8 @@ def _object(**properties: object) -> dict[str, object]:
     }
 
 
-def _unfenced(text: str) -> str:
+def unfenced(text: str) -> str:
+    """Return a text without the code fence around all of it, if there is one."""
     text = text.strip()
     if text.startswith("```") and text.endswith("```"):
         return text.removesuffix("```").partition("\n")[2]

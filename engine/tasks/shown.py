@@ -8,6 +8,7 @@ import msgspec
 from ..errors import InputError
 from ..item import Item
 from ..job import JobSpec
+from ..taskspec import asked_one_by_one
 from . import build_task
 
 
@@ -18,7 +19,7 @@ class ShownRequest:
     method: str
     url: str
     body: str
-    """JSON, indented."""
+    """JSON, indented; empty where the request has none."""
 
 
 def shown_request(spec: JobSpec, fields: Mapping[str, object], key: str) -> ShownRequest:
@@ -26,10 +27,13 @@ def shown_request(spec: JobSpec, fields: Mapping[str, object], key: str) -> Show
 
     Raises InputError, which says what is the matter, where the fields don't fit the prompt.
     """
-    task = build_task(msgspec.structs.replace(spec.task, tokenizer=None), None)  # nothing is counted here
+    asked = asked_one_by_one(spec.task)
+    if asked.tokenizer:
+        asked = msgspec.structs.replace(asked, tokenizer=None)  # nothing is counted here
+    task = build_task(asked, None)
     plan = task.plan((Item(0, key, fields),))
     for _, answer in plan.unfit:
         raise InputError(f"item {key}: {answer.message}")
     (call,) = plan.calls
-    body = msgspec.json.format(call.request.body, indent=2).decode()
+    body = msgspec.json.format(call.request.body, indent=2).decode() if call.request.body else ""
     return ShownRequest(call.request.method, call.request.url, body)

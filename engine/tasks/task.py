@@ -1,40 +1,43 @@
 """What a batch becomes: the protocol every kind of task implements. Pure: no I/O, no clock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
+from ..answer import Answer, Usage
 from ..item import Item
-from ..outcome import Answer, Outcome, Usage
-from ..transport import Request, Response
+from ..outcome import Outcome
+from ..transports import Request, Response
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request and the items it answers."""
 
     items: tuple[Item, ...]
     request: Request
     most: Usage
     """What it may come to (prompt and longest answer), reserved before it is sent."""
+    apart: bool = False
+    """Whether its items are asked each by itself though they travel together: none can spoil it for the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The calls a batch needs, and the items that can't become one (a missing template field)."""
 
     calls: tuple[Call, ...]
     unfit: tuple[tuple[Item, Answer], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a response means: one outcome for the call, and one answer an item, in the call's order."""
 
     outcome: Outcome
     answers: tuple[Answer, ...]
     usage: Usage = Usage()
     message: str = ""
+    first_ms: float | None = None
+    """When the answer began, where it was streamed."""
 
 
 class Task(Protocol):

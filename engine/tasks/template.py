@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import msgspec
 
+from ..answer import Answer
 from ..item import Item
-from ..outcome import Answer, Outcome
+from ..outcome import Outcome
 from ..text import clean
 
 _T = TypeVar("_T")
@@ -18,6 +19,11 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 
 class UnfitError(Exception):
     """An item that can't become a request; its text says why."""
+
+
+def absent(field: str, values: Iterable[str]) -> UnfitError:
+    """Return the error of an item without a field; it names those that it has."""
+    return UnfitError(f"no field {field!r} in this item: it has {', '.join(values) or 'none'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,9 @@ class Template:
     def render(self, values: Mapping[str, object]) -> str:
         """Return the text for one item; raises UnfitError with a message for people."""
         try:
-            return self.pattern % tuple([_text(values[name]) for name in self.fields])
+            return self.pattern % tuple([text_of(values[name]) for name in self.fields])
         except KeyError as error:
-            there = f"it has {', '.join(values)}" if values else "it has none"
-            raise UnfitError(f"no field {error.args[0]!r} in this item: {there}") from None
+            raise absent(str(error.args[0]), values) from None
 
 
 def compile_template(text: str) -> Template:
@@ -75,5 +80,6 @@ def _told(brace: str, start: int, text: str) -> str:
     return f"{place} has no partner: write {{field}}, or {brace * 2} for a brace"
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Return a value as it stands in a text: as it is, or as JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

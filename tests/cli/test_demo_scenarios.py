@@ -51,14 +51,17 @@ def test_the_demo_without_a_name_is_the_one_it_was() -> None:
 
 def test_every_switch_reaches_the_behaviour() -> None:
     words = (
-        "--latency-ms=1 --latency-sigma=2 --item-ms=3 --rpm=4 --tpm=5 --tpm-in=6 --tpm-out=7 --rpd=8 --parallel=9"
+        "--latency-ms=1 --latency-sigma=2 --first-ms=0.5 --item-ms=3 --batch-s=1.5"
+        " --rpm=4 --tpm=5 --tpm-in=6 --tpm-out=7 --rpd=8 --parallel=9"
         " --retry-after-s=1.5 --error-rate=0.1 --drop-rate=0.11 --malformed-rate=0.12 --short-rate=0.13"
-        " --limited-rate=0.14 --cut-rate=0.15 --seed=10 --quiet --outage=11:12.5 --poison=p --key=a --key=b --revoked=c"
+        " --limited-rate=0.14 --cut-rate=0.15 --expired-rate=0.5 --seed=10"
+        " --quiet --outage=11:12.5 --poison=p --key=a --key=b --revoked=c"
     )
     assert provider(*words.split()) == Behaviour(
-        latency_ms=1, latency_sigma=2, item_ms=3, rpm=4, tpm=5, tpm_in=6, tpm_out=7, rpd=8, parallel=9,
+        latency_ms=1, latency_sigma=2, first_ms=0.5, item_ms=3, rpm=4, tpm=5, tpm_in=6, tpm_out=7, rpd=8, parallel=9,
         retry_after_s=1.5, error_rate=0.1, drop_rate=0.11, malformed_rate=0.12, short_rate=0.13, limited_rate=0.14,
-        cut_rate=0.15, seed=10, quiet=True, outage=(11, 12.5), poison="p", keys=("a", "b"), revoked=("c",),
+        batch_s=1.5, expired_rate=0.5, cut_rate=0.15, seed=10, quiet=True, outage=(11, 12.5), poison="p",
+        keys=("a", "b"), revoked=("c",),
     )  # fmt: skip
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from batchtop.cli.newjob import Bench
+from batchtop.cli.preflight import key_names
 from batchtop.engine.errors import AuthError, BatchtopError, InputError, JobFileError
-from batchtop.engine.job import ChatSpec
 from batchtop.engine.jobfile import load_job
 from batchtop.engine.simulator import Simulator
+from batchtop.engine.taskspec import ChatSpec
 from batchtop.tui.app import Dashboard
 from batchtop.tui.draft import Draft
 from batchtop.tui.jobtext import job_text
@@ -68,6 +69,16 @@ def test_what_stands_against_a_job_is_found(bench: Bench, tmp_path: Path, monkey
     assert "File name too long" in found(output="o" * 300)[0]
     (tmp_path / "mine.jsonl").write_text("mine\n")
     assert "never written over" in found(output="mine.jsonl")[0]
+
+
+def test_a_key_counts_once_however_many_variables_hold_it(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = checked(bench, draft(tmp_path, key_env="KEY_A KEY_B KEY_C KEY_D"))
+    assert list(key_names(spec.task)) == ["KEY_A", "KEY_B", "KEY_C", "KEY_D"], "none is set here"
+    for name, value in (("KEY_B", "one"), ("KEY_C", " one"), ("KEY_D", "two")):
+        monkeypatch.setenv(name, value)
+    assert list(key_names(spec.task)) == ["KEY_B", "KEY_D"]
 
 
 def test_a_plan_is_made_and_can_be_given_up(bench: Bench, tmp_path: Path) -> None:

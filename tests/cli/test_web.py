@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -227,7 +228,8 @@ async def test_one_that_only_reads_stays_so(shell: Shell) -> None:
 async def test_an_address_for_others_is_warned_of(shell: Shell) -> None:
     process = shell.start("web", "--host=0.0.0.0", "--port=0")
     await process.says("nothing on the way is encrypted")
-    assert urlsplit(process.out).hostname == "0.0.0.0"
+    assert urlsplit(process.out).hostname == socket.gethostname().lower(), "nobody can open 0.0.0.0"
+    assert f"put one in where {socket.gethostname()} is not known" in process.err
     process.signal(signal.SIGTERM)
     assert (await process.end()).code == 0
 

@@ -6,6 +6,7 @@ Each line on the warm process's standard input is a command, answered with its p
 """
 
 import atexit
+import gc
 import json
 import os
 import pkgutil
@@ -82,6 +83,7 @@ def main() -> None:
     for package in PACKAGES:
         for found in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
             import_module(found.name)
+    gc.freeze()  # or each fork's collector looks through all of this, and writes to, and so copies, each page of it
     while line := sys.stdin.buffer.readline():
         asked = json.loads(line)
         if isinstance(asked, list):

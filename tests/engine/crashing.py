@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 from batchtop.engine.feed import page_size
-from batchtop.engine.job import OutputSpec, TaskSpec
+from batchtop.engine.job import OutputSpec
 from batchtop.engine.settings import resolve
 from batchtop.engine.simulator import Arrival, Simulator
+from batchtop.engine.taskspec import TaskSpec
 
 from .nursery import Nursery, Wish
 from .workshop import chat, job_of, numbered, rows_of, write_rows

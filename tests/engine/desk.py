@@ -14,7 +14,7 @@ from batchtop.engine.snapshot import Snapshot
 from batchtop.engine.store.commands import Answered, answer, send
 from batchtop.engine.store.reader import Reader
 from batchtop.engine.testing import Asked, FakeTransport, answered, refused
-from batchtop.engine.transport import Response
+from batchtop.engine.transports import Response
 
 from .workshop import chat, job_of, lines_of, numbered, rows_of, write_rows
 

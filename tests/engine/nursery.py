@@ -5,6 +5,7 @@ end, answered with how it ended.
 """
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -61,6 +62,7 @@ class Nursery:
 def main() -> None:
     """Do what is wished, until nobody is left who could wish; an engine of theirs dies with them."""
     pid = 0
+    gc.freeze()  # or each fork's collector looks through all of this, and writes to, and so copies, each page of it
     while line := sys.stdin.buffer.readline():
         if line.strip():
             pid = os.fork() or _live(msgspec.json.decode(line, type=Wish))

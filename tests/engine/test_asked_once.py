@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from batchtop.engine import feed, twins
+from batchtop.engine.answer import Answer
 from batchtop.engine.item import Item
 from batchtop.engine.job import InputSpec, OutputSpec
-from batchtop.engine.outcome import RETRIED_BY_RERUN, Answer, Outcome
+from batchtop.engine.outcome import RETRIED_BY_RERUN, Outcome
 from batchtop.engine.settle import Settled
 from batchtop.engine.testing import answered, dropped, refused
 from batchtop.engine.twins import Twins

@@ -17,15 +17,15 @@ from batchtop.engine.dispatch import Dispatcher
 from batchtop.engine.errors import StoppedError
 from batchtop.engine.hold import Hold
 from batchtop.engine.item import Item
-from batchtop.engine.job import TaskSpec
 from batchtop.engine.limits import Lane, LaneClosed, LaneRefused, Limits
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.presets import load_presets, profile
 from batchtop.engine.route import Route
 from batchtop.engine.settings import Settings
 from batchtop.engine.tasks import build_task
+from batchtop.engine.taskspec import TaskSpec
 from batchtop.engine.testing import Asked, FakeTransport, MemoryBooks, answered, dropped, refused
-from batchtop.engine.transport import Response, TransportError
+from batchtop.engine.transports import Response, TransportError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

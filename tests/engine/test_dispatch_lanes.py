@@ -8,7 +8,7 @@ import pytest
 from batchtop.engine.limits import Lane
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.testing import Asked, FakeTransport, answered, refused
-from batchtop.engine.transport import Response, TransportError
+from batchtop.engine.transports import Response, TransportError
 
 from .test_dispatch import CHAT, EMBED, START, Job, now
 

@@ -10,7 +10,7 @@ from batchtop.engine.outcome import Outcome
 from batchtop.engine.route import Route
 from batchtop.engine.slottime import limiting, shares
 from batchtop.engine.testing import Asked, FakeTransport, answered, dropped, refused
-from batchtop.engine.transport import Response, TransportError
+from batchtop.engine.transports import Response, TransportError
 
 from .test_dispatch import CHAT, EMBED, START, Job, at, now
 

@@ -19,7 +19,7 @@ from batchtop.engine.snapshot import JobState
 from batchtop.engine.store.commands import send, withdraw
 from batchtop.engine.store.lock import WorkspaceBusyError
 from batchtop.engine.testing import answered, refused
-from batchtop.engine.transport import Response
+from batchtop.engine.transports import Response
 
 from .desk import Desk, answer_to, asked_for, failing
 from .http_server import Peer, serve
@@ -265,6 +265,9 @@ class TestSteering:
             assert origins["batch_size"] == "preset aggressive/discovery"
             assert origins["rpm"] == "default"
             assert "concurrency 1 → 3 (live: ann)" in desk.told()
+            assert (await asked_for(desk, "undo", batch_size=1)).message == "batch_size 100 → 1"
+            shot = desk.snapshot()
+            assert (shot.changes[-1].who, shot.dials.origins["batch_size"]) == ("ann, undo", "live: ann, undo")
             assert (await asked_for(desk, "set", rpm=60_000)).applied
             await (engine.job("job")).cancel("enough")
             await engine.wait("job")
@@ -310,7 +313,7 @@ class TestSteering:
             await engine.submit(desk.job())
             await until(lambda: desk.provider.in_flight)
             for verb, args, told in (
-                ("explode", {}, "unknown command 'explode'; it can be: run, set, preset, pause"),
+                ("explode", {}, "unknown command 'explode'; it can be: run, set, undo, preset, pause"),
                 ("set", {"concurency": 3}, "unknown key 'concurency'; did you mean 'concurrency'"),
                 ("set", {"concurrency": 0}, "set: concurrency = 0 is not a whole number from 1 to 4,096"),
                 ("set", {"cost": 5}, "cost = 5 can't be kept without prices"),

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from batchtop.engine import Engine
-from batchtop.engine.job import ChatSpec, Fallback, JobSpec, OutputSpec
+from batchtop.engine.job import JobSpec, OutputSpec
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.redo import Redo
 from batchtop.engine.simulator import Behaviour, Simulator
 from batchtop.engine.snapshot import JobRow, JobState, LaneState
 from batchtop.engine.store.history import lanes_at
 from batchtop.engine.store.migrations import connect
+from batchtop.engine.taskspec import ChatSpec, Fallback
 
 from .desk import Desk, asked_for
 from .workshop import chat, job_of, rows_of, until

@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from batchtop.engine.job import Fallback
 from batchtop.engine.snapshot import JobState
+from batchtop.engine.taskspec import Fallback
 from batchtop.engine.testing import Asked, answered, refused
-from batchtop.engine.transport import Response
+from batchtop.engine.transports import Response
 
 from .test_engine import Desk, asked_for
 from .workshop import chat, rows_of, until

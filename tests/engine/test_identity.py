@@ -5,7 +5,8 @@ import json
 import msgspec
 import pytest
 from batchtop.engine.identity import fingerprint, identify, used_fields
-from batchtop.engine.job import ChatSpec, EmbeddingsSpec, Fallback, InputSpec, JobSpec
+from batchtop.engine.job import InputSpec, JobSpec
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec, Fallback
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,20 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.errors import JobFileError, PresetError, SettingError
-from batchtop.engine.job import (
-    ChatSpec,
-    EmbeddingsSpec,
-    InputSpec,
-    JobSpec,
-    OutputSpec,
-    assemble,
-    cost_usd,
-)
+from batchtop.engine.job import InputSpec, JobSpec, OutputSpec, assemble
 from batchtop.engine.jobfile import load_job
-from batchtop.engine.outcome import Usage
 from batchtop.engine.presets import load_presets
+from batchtop.engine.price import cost_usd
 from batchtop.engine.settings import DIALS, Layer, resolve
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,11 +2,13 @@
 
 import msgspec
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.errors import JobFileError, SettingError
-from batchtop.engine.job import ChatSpec, EmbeddingsSpec, Fallback, JobSpec, check_budget, cost_usd, is_priced, tiers
+from batchtop.engine.job import JobSpec, check_budget
 from batchtop.engine.jobfile import load_job
-from batchtop.engine.outcome import Usage
+from batchtop.engine.price import cost_usd, is_priced
 from batchtop.engine.settings import Layer
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec, Fallback, tiers
 
 HEAD = '[input]\npath = "in.jsonl"\n'
 CHAT = HEAD + '[task]\ntype = "chat"\nmodel = "m"\nprompt = "{text}"\n'

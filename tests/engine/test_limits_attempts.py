@@ -16,7 +16,7 @@ from batchtop.engine.route import Route
 from batchtop.engine.settings import Settings
 from batchtop.engine.tasks import build_task
 from batchtop.engine.testing import Asked, FakeTransport, MemoryBooks, Script, answered, dropped, refused
-from batchtop.engine.transport import Response, TransportError
+from batchtop.engine.transports import Response, TransportError
 
 from .workshop import chat
 

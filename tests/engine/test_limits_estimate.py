@@ -3,8 +3,8 @@
 from random import Random
 
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.limits.estimate import LEAST_SEEN, Average, Estimate
-from batchtop.engine.outcome import Usage
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,9 +6,10 @@ from contextlib import suppress
 from itertools import pairwise
 
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.limits import Grant, Lane, LaneClosed, LaneRefused, Limits, RequestTooLarge
-from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.outcome import Outcome
 from batchtop.engine.snapshot import LaneState
 
 # Nothing here waits for a thread or a socket, so time need not stand still before it moves on.

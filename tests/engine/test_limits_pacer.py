@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from random import Random
 
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.limits import Gcra
 from batchtop.engine.limits.amended import AmendedGcra
 from batchtop.engine.limits.minute import Minute
 from batchtop.engine.limits.pacer import SLACK_S
-from batchtop.engine.outcome import Usage
 from hypothesis import given
 from hypothesis import strategies as st
 

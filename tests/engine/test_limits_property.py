@@ -7,11 +7,12 @@ from collections.abc import Coroutine, Mapping
 from itertools import pairwise
 
 import looptime
+from batchtop.engine.answer import Usage
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.limits import Grant, Lane, LaneClosed, Limits
 from batchtop.engine.limits.day import DAY_S
 from batchtop.engine.limits.pacer import SLACK_S
-from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.outcome import Outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.limits import Grant, Lane, Limits
-from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.outcome import Outcome
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.limits import Grant, Lane, Limits
 from batchtop.engine.limits.line import TIMER_S
-from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.outcome import Outcome
 
 Draw = Callable[[], Usage]
 

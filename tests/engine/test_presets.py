@@ -126,10 +126,25 @@ def test_a_saved_preset_replaces_one_of_its_name_and_a_failed_one_leaves_it(tmp_
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", no_room)
-    with pytest.raises(PresetError, match="preset mine can't be saved: No space left on device"):
+    with pytest.raises(PresetError, match=r"preset mine can't be saved: .*mine\.toml: .*No space left on device"):
         save_preset("mine", Settings(delay=3.0), "third", tmp_path)
     assert load_presets(tmp_path)["mine"].profiles["saved"]["delay"] == 2.0
     assert [file.name for file in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_a_preset_that_is_a_link_is_written_where_it_leads(tmp_path):
+    folder, elsewhere = tmp_path / "presets", tmp_path / "dotfiles"
+    elsewhere.mkdir()
+    theirs = save_preset("theirs", Settings(delay=1.0), "first", elsewhere)
+    assert theirs.stat().st_mode & 0o777 == 0o600
+    theirs.chmod(0o644)
+    folder.mkdir()
+    (folder / "mine.toml").symlink_to(theirs)
+    assert save_preset("mine", Settings(delay=2.0), "second", folder) == folder / "mine.toml"
+    assert (folder / "mine.toml").is_symlink()
+    assert load_presets(elsewhere)["theirs"].profiles["saved"]["delay"] == 2.0
+    assert theirs.stat().st_mode & 0o777 == 0o644, "whoever could read it still can"
+    assert [file.name for file in elsewhere.iterdir()] == ["theirs.toml"]
 
 
 @pytest.mark.parametrize(

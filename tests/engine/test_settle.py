@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from batchtop.engine.outcome import REFUSED, RETRIED_BY_RERUN, TRANSIENT, Answer, Outcome
+from batchtop.engine.answer import Answer
+from batchtop.engine.outcome import REFUSED, RETRIED_BY_RERUN, TRANSIENT, Outcome
 from batchtop.engine.retry import BASE_S, CAP_S, backoff_s
 from batchtop.engine.settle import Again, PutBack, judge
 from hypothesis import given

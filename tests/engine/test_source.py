@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from batchtop.engine.errors import InputError
 from batchtop.engine.job import InputSpec
-from batchtop.engine.source import Row, open_source
+from batchtop.engine.source import Record, open_source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ def rows(tmp_path):
     return read
 
 
-def fields(found: list[Row]):
+def fields(found: list[Record]):
     return [json.loads(row.payload) for row in found]
 
 
@@ -135,13 +135,13 @@ class TestFiles:
             rows("a.jsonl", "\n\n")
 
     def test_an_unknown_ending_is_told_with_the_known(self, rows):
-        with pytest.raises(InputError, match=r"must end in one of \.jsonl, \.ndjson, \.csv, \.tsv"):
+        with pytest.raises(InputError, match=r"must end in one of \.jsonl, \.ndjson, \.csv, \.tsv, \.txt, \.parquet"):
             rows("a.xlsx", "")
 
-    def test_a_missing_file_and_a_folder_are_told(self, tmp_path):
+    def test_a_missing_file_and_an_empty_folder_are_told(self, tmp_path):
         with pytest.raises(InputError, match=r"none\.csv: No such file"):
             next(open_source(InputSpec(path=str(tmp_path / "none.csv"))))
-        with pytest.raises(InputError, match="is a folder"):
+        with pytest.raises(InputError, match="has no files"):
             next(open_source(InputSpec(path=str(tmp_path))))
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

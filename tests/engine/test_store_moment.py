@@ -1,8 +1,12 @@
 """A moment of the past is told as it was then: the totals, the settings, the events, the lanes."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from batchtop.engine.redo import Redo
 from batchtop.engine.settings import Layer, resolve
 from batchtop.engine.snapshot import Change, JobRow, JobState, Sample, Snapshot
 from batchtop.engine.store import record
@@ -11,6 +15,7 @@ from batchtop.engine.store.reader import Reader
 from batchtop.engine.store.record import Log
 from batchtop.engine.store.writer import Writer
 
+from .desk import Desk, failing
 from .test_store_course import sample
 from .workshop import job_of, registered
 
@@ -46,13 +51,23 @@ def now(reader: Reader) -> Snapshot:
     return shot
 
 
+def counts(row: JobRow) -> tuple[int, ...]:
+    return row.total, row.done, row.failed, row.cut, row.requests, row.tokens_in, row.tokens_out, row.asked
+
+
 def totals(row: JobRow) -> tuple[object, ...]:
-    counts = (row.done, row.failed, row.requests, row.tokens_in, row.tokens_out, row.asked)
     spent = {what: round(seconds, 6) for what, seconds in row.spent.items() if seconds}
-    return (*counts, round(row.cost or 0, 6), round(row.active_s, 6), dict(row.errors), spent)
+    return (*counts(row), round(row.cost or 0, 6), round(row.active_s, 6), dict(row.errors), spent)
 
 
-async def test_a_moment_has_the_totals_that_were_told_then(writer: Writer, workspace: Path) -> None:
+def forget_totals(workspace: Path) -> None:
+    """Leave the samples as an older version wrote them."""
+    with closing(sqlite3.connect(workspace)) as db, db:
+        db.execute("UPDATE samples SET job_total = NULL, job_done = NULL, job_failed = NULL")
+
+
+@pytest.mark.parametrize("old", [False, True])
+async def test_a_moment_has_the_totals_that_were_told_then(writer: Writer, workspace: Path, *, old: bool) -> None:
     job = await registered(writer, job_of(workspace))
     told: dict[int, Snapshot] = {}
     with Reader(workspace) as reader:
@@ -60,6 +75,8 @@ async def test_a_moment_has_the_totals_that_were_told_then(writer: Writer, works
             await write(writer, job, at_second(second))
             if second % 11 == 0:
                 told[second] = now(reader)
+        if old:
+            forget_totals(workspace)
         for second, before in told.items():
             then = reader.moment("job", BEGIN + second + 0.4)
             assert then is not None
@@ -67,6 +84,36 @@ async def test_a_moment_has_the_totals_that_were_told_then(writer: Writer, works
             assert totals(then.job) == totals(before.job), second
             assert [each.at for each in then.samples] == [each.at for each in before.samples]
             assert then.job.state is (JobState.PAUSED if 40 <= second < 50 else JobState.RUNNING)
+
+
+@pytest.mark.parametrize("redo", [Redo.kinds([]), Redo(fresh=True)], ids=["a retry", "afresh"])
+async def test_what_is_done_again_leaves_the_moments_before_it_as_they_were(tmp_path: Path, redo: Redo) -> None:
+    desk = Desk(tmp_path)
+    desk.provider.answer = failing("text 1", "text 3")
+    await desk.run()
+    before = desk.snapshot()
+    desk.provider.answer = failing("text 1")
+    await desk.run(redo=redo)
+    after = desk.snapshot()
+    assert (before.job.done, before.job.failed, after.job.done, after.job.failed) == (98, 2, 99, 1)
+    with Reader(desk.workspace) as reader:
+        then, last = (reader.moment("job", shot.samples[-1].at) for shot in (before, after))
+    assert then is not None
+    assert last is not None
+    assert counts(then.job) == counts(before.job)
+    assert counts(last.job) == counts(after.job)
+
+
+async def test_a_moment_before_the_input_grew_has_the_items_of_then(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    await desk.run()
+    at = desk.snapshot().samples[-1].at
+    desk.rows(130)
+    await desk.run()
+    with Reader(desk.workspace) as reader:
+        then = reader.moment("job", at)
+    assert then is not None
+    assert (then.job.total, then.job.done, then.job.left) == (100, 100, 0)
 
 
 async def test_a_moment_before_the_first_sample_is_that_sample_and_a_job_without_any_is_as_it_is(

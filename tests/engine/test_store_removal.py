@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from batchtop.engine.errors import UsageError
 from batchtop.engine.store import record, removal
+from batchtop.engine.store.history import SAMPLE_COLUMNS
 from batchtop.engine.store.lock import WorkspaceLock
 from batchtop.engine.store.migrations import connect
 from batchtop.engine.store.reader import Reader
@@ -20,7 +21,7 @@ from .workshop import job_of, rows_of
 
 ITEMS = 600
 MOMENTS = 150
-TABLES = ("items", "results", "samples", "lane_samples", "events", "changes", "dials", "lanes")
+TABLES = ("items", "results", "samples", "lane_samples", "events", "changes", "dials", "lanes", "remote_batches")
 
 
 class CutError(Exception):
@@ -43,7 +44,8 @@ def stored(workspace: Path, name: str, *, state: str = "finished", items: int = 
             (row.id,),
         )
         db.executemany(
-            """INSERT INTO samples VALUES (?, ?, 1, 1, 0, 1, '{}', x'80', 1, 1, 1, 1, 0, 0, 1, 1, '{}', 0, 1, 0)""",
+            f"""INSERT INTO samples (job, {SAMPLE_COLUMNS})
+            VALUES (?, ?, 1, 1, 0, 1, '{{}}', x'80', 1, 1, 1, 1, 0, 0, 1, 1, '{{}}', 0, 1, 0, x'80')""",
             ((row.id, float(n)) for n in range(items)),
         )
         db.executemany(
@@ -53,6 +55,7 @@ def stored(workspace: Path, name: str, *, state: str = "finished", items: int = 
         db.execute("INSERT INTO events (job, at, level, message) VALUES (?, 0, 'info', 'a word')", (row.id,))
         db.execute("INSERT INTO changes (job, at, who, key, old, new) VALUES (?, 0, 'me', 'delay', 0, 1)", (row.id,))
         db.execute("INSERT INTO dials VALUES (?, 'delay', 1, 'me', 1)", (row.id,))
+        db.execute("INSERT INTO remote_batches (tag, job, at, digests) VALUES (?1, ?1, 0, x'')", (row.id,))
         db.execute("INSERT INTO lanes VALUES (?, 'lane', '{}')", (row.id,))
         db.execute(
             "INSERT INTO commands (job, verb, args, who, at, state) VALUES (?, 'run', '{}', '', 0, 'applied')", (name,)

@@ -6,8 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from batchtop.engine.answer import Answer
 from batchtop.engine.item import Item, Try
-from batchtop.engine.outcome import Answer, Outcome
+from batchtop.engine.outcome import Outcome
 from batchtop.engine.settle import Settled
 from batchtop.engine.store import story
 from batchtop.engine.store.migrations import connect

@@ -9,8 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.errors import InputError, WorkspaceError
-from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.outcome import Outcome
 from batchtop.engine.settle import Settled
 from batchtop.engine.store import writer as writer_module
 from batchtop.engine.store.writer import GROUP_ROWS, Writer

@@ -16,7 +16,7 @@ from batchtop.engine.redo import Redo
 from batchtop.engine.settings import Layer
 from batchtop.engine.store.planning import Counts
 from batchtop.engine.testing import Asked, FakeTransport, answered, refused
-from batchtop.engine.transport import Response
+from batchtop.engine.transports import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from batchtop.engine.answer import Usage
 from batchtop.engine.errors import AuthError
 from batchtop.engine.item import Item
-from batchtop.engine.job import ChatSpec, EmbeddingsSpec
-from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.outcome import Outcome
 from batchtop.engine.tasks import build_task
-from batchtop.engine.transport import Response
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec
+from batchtop.engine.transports import Response
 from hypothesis import given
 from hypothesis import strategies as st
 

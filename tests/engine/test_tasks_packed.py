@@ -4,14 +4,15 @@ import json
 
 import pytest
 from batchtop.engine import Engine
+from batchtop.engine.answer import Usage
 from batchtop.engine.item import Item
-from batchtop.engine.job import ChatSpec
-from batchtop.engine.outcome import Outcome, Usage
+from batchtop.engine.outcome import Outcome
 from batchtop.engine.redo import Redo
 from batchtop.engine.simulator import Simulator
 from batchtop.engine.tasks import build_task
 from batchtop.engine.tasks.packed import ENVELOPE_TOKENS, INSTRUCTION, form_of
-from batchtop.engine.transport import Response
+from batchtop.engine.taskspec import ChatSpec
+from batchtop.engine.transports import Response
 from hypothesis import given
 from hypothesis import strategies as st
 

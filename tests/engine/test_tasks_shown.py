@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from batchtop.engine.errors import InputError
 from batchtop.engine.item import Item
-from batchtop.engine.job import TaskSpec
 from batchtop.engine.tasks import build_task
 from batchtop.engine.tasks.shown import ShownRequest, shown_request
+from batchtop.engine.taskspec import TaskSpec
 from hypothesis import given
 from hypothesis import strategies as st
 

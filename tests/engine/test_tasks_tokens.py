@@ -8,11 +8,11 @@ import pytest
 import tiktoken.registry
 from batchtop.engine.errors import JobFileError, SettingError
 from batchtop.engine.item import Item
-from batchtop.engine.job import ChatSpec, EmbeddingsSpec
 from batchtop.engine.jobfile import load_job
 from batchtop.engine.tasks import build_task
 from batchtop.engine.tasks.tokens import LONGEST, counter
-from batchtop.engine.transport import Response
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec
+from batchtop.engine.transports import Response
 from hypothesis import given
 from hypothesis import strategies as st
 

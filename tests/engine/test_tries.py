@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,10 @@ from batchtop.engine.simulator.log import Arrival
 from batchtop.engine.store.reader import Reader
 from batchtop.engine.testing import Asked, answered, dropped, refused
 from batchtop.engine.text import HIDDEN
-from batchtop.engine.transport import Response, TransportError
+from batchtop.engine.transports import Response, TransportError
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from .desk import Desk
 from .workshop import chat, embeddings, rows_of

@@ -16,7 +16,7 @@ from batchtop.engine.slottime import shares
 from batchtop.engine.snapshot import LaneState
 from batchtop.engine.tasks import build_task
 from batchtop.engine.testing import Asked, FakeTransport, MemoryBooks, answered, refused
-from batchtop.engine.transport import Response
+from batchtop.engine.transports import Response
 from batchtop.engine.ways import Ways
 
 from .test_dispatch import CHAT, START, Job, at

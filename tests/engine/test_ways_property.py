@@ -7,7 +7,7 @@ from contextlib import suppress
 from batchtop.engine.errors import UsageError
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.testing import Asked, FakeTransport, answered, dropped, refused
-from batchtop.engine.transport import Response, TransportError
+from batchtop.engine.transports import Response, TransportError
 from batchtop.engine.ways import Ways
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -73,3 +73,15 @@ def test_what_is_cut_short_leaves_nothing(tmp_path: Path, error: BaseException) 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="out-1: cannot be written"):
         save_new(names(tmp_path / "gone"), LINES, ())
+
+
+@pytest.mark.parametrize("comes", ["before", "meanwhile"])
+def test_where_no_name_is_free_that_is_told(tmp_path: Path, comes: str) -> None:
+    def lines() -> Iterator[bytes]:
+        (tmp_path / "out-1").write_bytes(b"mine")
+        yield b"1\n"
+
+    made = list(lines()) if comes == "before" else lines()
+    with pytest.raises(OutputError, match=r"out-1: cannot be written \(there is a file of every such name"):
+        save_new(iter([tmp_path / "out-1"]), made, ())
+    assert content(tmp_path) == {"out-1": b"mine"}

@@ -8,13 +8,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from batchtop.engine.answer import Answer
 from batchtop.engine.item import Item
-from batchtop.engine.job import ChatSpec, EmbeddingsSpec, InputSpec, JobSpec, OutputSpec, TaskSpec
-from batchtop.engine.outcome import Answer, Outcome
+from batchtop.engine.job import InputSpec, JobSpec, OutputSpec
+from batchtop.engine.outcome import Outcome
 from batchtop.engine.settings import Layer
 from batchtop.engine.settle import Settled
 from batchtop.engine.store import record
 from batchtop.engine.store.writer import Writer
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec, TaskSpec
 
 NOWHERE = "http://127.0.0.1:9/v1"
 

@@ -4,8 +4,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual import _wait
+from textual.css.stylesheet import Stylesheet
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick() -> Iterator[None]:
+    """Parse each sheet of styles once for all dashboards of the same colours, and look more often who is idle."""
+    parse, known = Stylesheet._parse_rules, {}
+
+    def parse_rules(self: Stylesheet, *sheet: object, **about: object) -> object:
+        key = (sheet, *about.items(), *self._variables.items())
+        if key not in known:
+            known[key] = parse(self, *sheet, **about)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parse_rules)
+        patch.setattr(_wait, "SLEEP_GRANULARITY", _wait.SLEEP_GRANULARITY / 2)
+        patch.setattr(_wait, "SLEEP_IDLE", _wait.SLEEP_IDLE / 2)
+        yield
 
 
 @pytest.fixture(autouse=True)

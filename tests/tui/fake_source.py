@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ from batchtop.engine.course import Course
 from batchtop.engine.errors import BatchtopError, UsageError, WorkspaceError
 from batchtop.engine.failures import Group, Grouped, grouped, pattern
 from batchtop.engine.histogram import Histogram
-from batchtop.engine.job import ChatSpec, InputSpec, JobSpec
+from batchtop.engine.job import InputSpec, JobSpec
 from batchtop.engine.output.whole import save_new
 from batchtop.engine.presets import Preset, profile
 from batchtop.engine.settings import Layer, Resolved, Value, resolve
@@ -33,11 +34,13 @@ from batchtop.engine.store.latest import Latest, Preview
 from batchtop.engine.store.rates import Rates
 from batchtop.engine.store.results import Failed, Failures, failure_line
 from batchtop.engine.store.story import ItemStory
+from batchtop.engine.taskspec import ChatSpec
+from batchtop.tui.good import History, pace_since
 from batchtop.tui.longreads import ITEMS_SHOWN
 from batchtop.tui.resultlist import RESULTS_SHOWN, Wanted
 from batchtop.tui.saving import Saving, names
 from batchtop.tui.source import Jobs
-from batchtop.tui.turns import Turn, last_turns
+from batchtop.tui.turns import MINUTE_S, last_turns
 
 START = 1_700_000_000.0
 
@@ -132,6 +135,7 @@ def sample(at: float, *, items: int, rng: Random, errors: Mapping[str, int] | No
     )  # fmt: skip
 
 
+@cache
 def samples(until: float = START, seconds: int = 185, seed: int = 7) -> tuple[Sample, ...]:
     """Return a job's history: three speeds, some noise, and a burst of errors."""
     rng = Random(seed)
@@ -224,7 +228,8 @@ class FakeSource:
         self.reads += 1
         found = self.current if self.current and self.current.job.name == name else None
         course = self.course if math.isinf(window_s) else None
-        return replace(found, window_s=window_s, course=course) if found else None
+        samples = found.samples if found and window_s else ()
+        return replace(found, window_s=window_s, course=course, samples=samples) if found else None
 
     def failures(self, job: str, given_up: Flag) -> Grouped:
         self.failures_read += 1
@@ -286,14 +291,14 @@ class FakeSource:
         engine = EngineRow(0, then, then)
         return replace(now, taken_at=then, moment=then, job=job, samples=kept, engine=engine, course=None)
 
-    def turns(self, job: str) -> tuple[Turn, ...]:
+    def history(self, job: str) -> History:
         self._check()
         if self.current is None or self.current.job.name != job:
-            return ()
-        made = self.current.samples
-        return last_turns(
-            self.current.changes, lambda since, until: [each for each in made if since < each.at <= until]
-        )
+            return History()
+        made, changes = self.current.samples, self.current.changes
+        turns = last_turns(changes, lambda since, until: [each for each in made if since < each.at <= until])
+        lately = [each for each in made if each.at > made[-1].at - MINUTE_S]
+        return History(turns, pace_since(lately, turns[-1].at if turns else 0.0))
 
     def _check(self) -> None:
         if self.trouble:
@@ -320,13 +325,16 @@ class FakeSource:
             return Answered(applied=False, message=str(error))
         return Answered(applied=True, message=f"{verb} done")
 
-    def _do_set(self, args: Mapping[str, object], origin: str = "live: you") -> None:
+    def _do_undo(self, args: Mapping[str, object]) -> None:
+        self._do_set(args, "live: you, undo", "you, undo")
+
+    def _do_set(self, args: Mapping[str, object], origin: str = "live: you", who: str = "you") -> None:
         assert self.current
         settings = replace(self.current.dials.settings, **args)  # type: ignore[arg-type]
         origins = {**self.current.dials.origins, **dict.fromkeys(args, origin)}
         before, at = self.current.dials.settings, self.current.taken_at
         changed = [
-            Change(at, "you", key, getattr(before, key), getattr(settings, key))
+            Change(at, who, key, getattr(before, key), getattr(settings, key))
             for key in args
             if getattr(before, key) != getattr(settings, key)
         ]

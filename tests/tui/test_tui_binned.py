@@ -48,7 +48,7 @@ def test_a_short_gap_is_bridged_and_a_long_one_is_not() -> None:
 def test_latency_quantiles_of_each_bin() -> None:
     now = snapshot()
     within = binned.frame(now, 60)
-    p50, p95, p99 = binned.quantiles(binned.Latencies(binned.three).of(now.samples, within), within)
+    p50, p95, p99 = binned.quantiles(binned.Latencies(series.three).of(now.samples, within), within)
     assert p95 != p99
     known = [(a, b) for a, b in zip(p50, p99, strict=True) if a is not None and b is not None]
     assert len(known) > 40

@@ -21,7 +21,14 @@ def test_a_rising_line_fills_dots_from_bottom_left_to_top_right() -> None:
     assert drawn([0, 1 / 3, 2 / 3, 1], 2, 1) == ["⡠⠊"]
     assert drawn([0, 0, 1, 1], 2, 1) == ["⣀⠏"]
     assert drawn([0, 1], 2, 1, "block") == ["▄▀"]
-    assert drawn([0, 1], 2, 1, "ascii") == [".'"]
+    assert drawn([0, 1], 2, 2, "ascii") == [" #", "# "]
+
+
+def test_in_ascii_each_line_has_a_character_of_its_own() -> None:
+    low, high = Curve((0.0, 0.0, 0.0, 0.0), "one"), Curve((1.0, 1.0, 1.0, 1.0), "two", plain="-")
+    for chars, rows in (("ascii", ["----", "===="]), ("block", ["▀▀▀▀", "▄▄▄▄"])):
+        picture = Lines((high, low)).drawn(4, 2, chars, str)  # type: ignore[arg-type]
+        assert ["".join(glyph for glyph, _ in row) for row in picture.rows] == rows
 
 
 def test_a_gap_stays_a_gap_and_a_lone_value_is_a_dot() -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from batchtop.engine.job import ChatSpec, EmbeddingsSpec
 from batchtop.engine.jobfile import load_job
-from batchtop.engine.source import _READERS
 from batchtop.engine.tasks.template import compile_template
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec
 from batchtop.tui.draft import (
     ENTRIES,
     Draft,
@@ -22,7 +21,6 @@ from batchtop.tui.draft import (
     whole,
 )
 from batchtop.tui.jobtext import job_text, text_of
-from batchtop.tui.peek import FORMATS
 from batchtop.tui.preview import preview, preview_lines
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -224,10 +222,6 @@ def test_a_preview_says_why_a_row_can_not_be_sent() -> None:
     assert "has no partner" in system.problem
     assert user.problem == "no field 'text' in this item: it has id"
     assert user.text == "{text}"
-
-
-def test_the_formats_offered_are_those_the_engine_reads() -> None:
-    assert set(FORMATS) == set(_READERS)
 
 
 def test_the_whole_file_is_one_that_the_engine_builds(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One key undoes changes of settings; a screen tells them all, and takes back the one that is marked."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from batchtop.engine.snapshot import Change
@@ -8,7 +9,7 @@ from batchtop.tui.screens.history import HistoryScreen
 from batchtop.tui.screens.job import JobScreen
 
 from .driving import dashboard
-from .fake_source import CHANGES, START, FakeSource, ended, snapshot
+from .fake_source import CHANGES, START, FakeSource, ended, samples, snapshot
 
 PRESET = (
     Change(START - 100, "her", "batch_size", 10, 15),
@@ -18,7 +19,7 @@ PRESET = (
 
 
 def sent(source: FakeSource) -> list[dict[str, object]]:
-    return [dict(args) for _, verb, args in source.sent if verb == "set"]
+    return [dict(args) for _, verb, args in source.sent if verb in {"set", "undo"}]
 
 
 async def test_undo_goes_back_change_by_change() -> None:
@@ -88,6 +89,44 @@ async def test_the_marked_turn_is_taken_back_and_stays_marked() -> None:
         await tui.until(lambda: isinstance(tui.app.screen, JobScreen))
 
 
+def failing_since(at: float) -> FakeSource:
+    """A job of whose requests every other one fails from a moment on."""
+    made = [each if each.at <= at else replace(each, errors={"timeout": each.requests // 2}) for each in samples()]
+    return FakeSource(snapshot(samples=tuple(made)))
+
+
+async def test_the_last_good_settings_come_back_once_what_changes_was_seen(
+    looks_like: Callable[[str, str], None],
+) -> None:
+    async with dashboard(failing_since(START - 12), size=(60, 20)) as tui:
+        await tui.press("H")
+        await tui.until_shown("✓ good from 22:12:20 to 22:13:08")
+        assert tui.line("22:12:20 ✓")
+        await tui.press("g")
+        await tui.until_shown("Back to the last good settings")
+        looks_like("good-60x20", tui.text())
+        await tui.press("escape")
+        assert sent(tui.source) == []
+        await tui.press("g", "y")
+        await tui.until_shown(r"22:13:20 +delay 0 → 0.5 s")
+        assert [(verb, args) for _, verb, args in tui.source.sent] == [("undo", {"delay": 0.5})]
+        await tui.press("up")
+        await tui.until_shown("22:13:20 by you, undo")
+        await tui.press("g")
+        await tui.until_shown("these did well from 22:12:20 to 22:13:08 already")
+
+
+async def test_where_nothing_went_well_there_is_no_way_back_to_it() -> None:
+    source = failing_since(0.0)
+    async with dashboard(source) as tui:
+        await tui.press("H")
+        await tui.until_shown(r"▸ 22:13:08")
+        assert "good since" not in tui.text()
+        await tui.press("g")
+        await tui.until_shown("no settings did well for long enough")
+        assert source.sent == []
+
+
 async def test_a_refusal_is_told_and_asked_again_only_after_the_answer() -> None:
     async with dashboard(FakeSource(obey=False, refusal="its settings are fixed")) as tui:
         await tui.press("H")
@@ -105,8 +144,9 @@ async def test_an_ended_job_shows_its_history_and_changes_nothing() -> None:
     async with dashboard(source) as tui:
         await tui.press("u", "H")
         await tui.until_shown(r"▸ 22:13:08")
-        await tui.press("enter")
-        await tui.until_shown("no engine runs this job")
+        for key in ("enter", "g"):
+            await tui.press("down", key)
+            await tui.until_shown("no engine runs this job")
         assert source.sent == []
 
 
@@ -114,7 +154,7 @@ async def test_no_changes_no_job_and_trouble_are_told() -> None:
     async with dashboard(FakeSource(snapshot(changes=()))) as tui:
         await tui.press("u", "H")
         await tui.until_shown("no setting was changed")
-        await tui.press("enter", "y", "down")
+        await tui.press("enter", "y", "g", "down")
         assert isinstance(tui.app.screen, HistoryScreen)
         tui.source.trouble = "batchtop.db: cannot be read"
         await tui.until_shown("cannot be read")

@@ -9,9 +9,9 @@ import pytest
 from batchtop.engine.histogram import Histogram
 from batchtop.engine.snapshot import JobState, Sample
 from batchtop.engine.store.writer import BACKLOG_LIMIT
+from batchtop.tui.errorkinds import Kind, most_frequent
 from batchtop.tui.line import text_of
 from batchtop.tui.widgets import resources
-from batchtop.tui.widgets.errors import Kind, most_frequent
 from batchtop.tui.widgets.heat import Heat, round_values, scale_of, shade
 from batchtop.tui.widgets.stack import LAYERS, TEXTURES, Stack
 from batchtop.tui.widgets.throughput import limit_drawn, speeds

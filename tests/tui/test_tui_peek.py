@@ -1,6 +1,8 @@
 """Looking at files and folders that may be of any size, or broken."""
 
+import gzip
 import json
+import lzma
 import os
 from itertools import count
 from pathlib import Path
@@ -62,6 +64,27 @@ def test_a_line_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "in.jsonl"
     path.write_bytes(b"x" * ((1 << 20) + 1))
     assert "line 1: is longer than 1 MB" in peek(path).problem
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n{"text": "b"}\n')),
+        ("a.csv.xz", lzma.compress(b"text\na\nb\n")),
+        ("a.TXT", b"a\nb\n"),
+    ],
+)
+def test_whatever_a_name_tells_is_looked_at(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = look(str(tmp_path / name))
+    assert isinstance(found, Peek)
+    assert [row["text"] for row in found.sample] == ["a", "b"]
+    assert (found.problem, found.whole) == ("", True)
+
+
+def test_a_compressed_file_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text\na\n")[:-9])
+    assert "a.csv.gz: is cut off" in peek(tmp_path / "a.csv.gz").problem
 
 
 def test_a_path_goes_on_as_its_folder_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,7 +162,7 @@ async def test_all_settings_can_be_seen_where_none_can_be_changed(options: dict[
         assert "memory" not in tui.text()
         await tui.press("down")
         assert "rpm" in tui.text()
-        await tui.press(*["down"] * 12)
+        await tui.press(*["down"] * 13)
         assert "memory" in tui.text()
         await tui.press("up")
         assert "tpm out" in tui.text()

@@ -268,7 +268,7 @@ async def test_a_long_plan_tells_how_far_it_is_and_is_given_up() -> None:
     bench = FakeWorkbench(held=Event())
     async with wizard(bench) as driver:
         await to_plan(driver)
-        await driver.until_shown("reading the input: 120,000 rows, 40% of the file")
+        await driver.until_shown("reading the input: 120,000 rows, 40% of the input")
         await driver.press("enter")
         assert driver.line("✕ the input is still being read")
         await driver.press("escape")
@@ -418,30 +418,34 @@ def test_a_job_file_is_no_pipe(tmp_path: Path) -> None:
         write_job(tmp_path / "job.toml", "a")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (60, 20)])
-async def test_every_step_has_its_look(
-    size: tuple[int, int], looks_like: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = f"{size[0]}x{size[1]}"
-    async with wizard(size=size) as driver:
-        looks_like(f"wizard-matches-{name}", driver.text())
+async def test_every_step_has_its_look_at_every_size(looks_like: Callable[[str, str], None]) -> None:
+    async with wizard() as driver:
+
+        async def look(step: str) -> None:
+            for columns, rows in ((60, 20), (120, 36), (200, 60), (80, 24)):
+                await driver.pilot.resize_terminal(columns, rows)
+                await driver.pilot.pause(0.05)
+                shown = re.sub(r"(?m)^.*/.*$", "(its path)", driver.text()) if step == "start" else driver.text()
+                looks_like(f"wizard-{step}-{columns}x{rows}", shown)
+
+        await look("matches")
         await driver.press("enter")
         await driver.until_shown("30 rows")
-        looks_like(f"wizard-file-{name}", driver.text())
+        await look("file")
         await driver.press("enter")
         await driver.until_shown("▸ 2 Task")
         await paste(driver, "gpt-4o-mini")
-        looks_like(f"wizard-task-{name}", driver.text())
+        await look("task")
         await driver.press("pagedown")
         await paste(driver, "Sort: {text}\nnote: {noet}")
         await driver.until_shown("did you mean")
-        looks_like(f"wizard-prompt-{name}", driver.text())
+        await look("prompt")
         await driver.press("pagedown")
         await driver.until_shown("30 rows in the input")
-        looks_like(f"wizard-plan-{name}", driver.text())
+        await look("plan")
         await driver.press("enter")
         await driver.until_shown("start the job")
-        looks_like(f"wizard-start-{name}", re.sub(r"(?m)^.*/.*$", "(its path)", driver.text()))
+        await look("start")
 
 
 async def test_it_can_be_drawn_in_ascii(looks_like: Callable[[str, str], None]) -> None:

@@ -31,7 +31,6 @@ from ..widgets.failuretable import (
     item_title,
 )
 from .exporting import Exporting
-from .item import ItemScreen
 from .onejob import OneJobScreen
 
 
@@ -176,13 +175,7 @@ class FailuresScreen(OneJobScreen, inherit_bindings=False):
         if self.group is None:
             self._open_group()
         elif self.items:
-            keys = [item.key for item in self.items]
-            self.board.ask(ItemScreen(self.job, keys, self.list.index, self.board), self._returned)
-
-    def _returned(self, index: int | None) -> None:
-        """Mark the item that was looked at last."""
-        self.list.index = self.list.index if index is None else index
-        self.draw()
+            self.open_item([item.key for item in self.items])
 
     def _open_group(self) -> None:
         self.items_given_up.set()

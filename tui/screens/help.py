@@ -1,6 +1,8 @@
 """Every key, from the one table of actions, as it is bound now."""
 
 from collections.abc import Mapping
+from textwrap import wrap
+from typing import Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,39 +15,41 @@ from ..line import BLANK, Line, fit, line
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
 
-_ABOUT = (
-    "A dial shows what is in force. What was asked and is not confirmed yet",
-    "stands behind an arrow: 10 → 20 … A dotted line marks a change in the charts.",
+_KEYS: Final = 18
+"""Cells for the keys of an action."""
+_ABOUT: Final = (
+    "A dial shows what is in force. What was asked and is not confirmed yet stands behind an arrow: 10 → 20 …",
+    "A dotted line marks a change in the charts.",
     "Shift and the mouse select text in most terminals.",
 )
 
 
-def help_lines(keymap: Mapping[str, str], charset: Charset = "braille") -> list[Line]:
-    """Return the whole help; `keymap` holds rebound keys by action id."""
+def help_lines(keymap: Mapping[str, str], charset: Charset = "braille", cells: int = 120) -> list[Line]:
+    """Return the whole help in so many cells; `keymap` holds rebound keys by action id."""
     lines: list[Line] = []
     for where, title in TITLES.items():
         lines += [line((title, "strong"))]
         for action in ACTIONS:
             if action.where == where:
-                lines.append(_entry(keymap.get(action.id, action.keys), action.help, charset))
+                lines += _entry(keymap.get(action.id, action.keys), action.help, charset, cells)
         lines.append(BLANK)
-    return [*lines, *(line((text, "dim")) for text in _ABOUT)]
+    return [*lines, *(line((text, "dim")) for about in _ABOUT for text in wrap(about, cells))]
 
 
-def _entry(keys: str, text: str, charset: Charset) -> Line:
+def _entry(keys: str, text: str, charset: Charset, cells: int) -> list[Line]:
     names = " ".join(key_name(key, charset) for key in keys.split(","))
-    return line("  ", (fit(names, 18), "key"), text)
+    first, *rest = wrap(text, max(cells - _KEYS - 2, 20))
+    return [line("  ", (fit(names, _KEYS), "key"), first), *(line(" " * (_KEYS + 2), each) for each in rest)]
 
 
 class HelpScreen(ModalScreen[None], inherit_bindings=False):
     """The help, a page at a time."""
 
-    CSS_PATH = "help.tcss"
     BINDINGS = bindings("help")
 
     def __init__(self, charset: Charset, keymap: Mapping[str, str]) -> None:
         super().__init__(classes=f"-{charset}")
-        self.text = help_lines(keymap, charset)
+        self.keymap, self.text = keymap, [BLANK]
         self.body = Painted(charset=charset)
         self.keys = KeyBar(charset=charset)
         self.first = 0
@@ -59,7 +63,11 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Draw for the new size."""
-        self.call_after_refresh(self.action_scroll, 0)
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        self.text = help_lines(self.keymap, self.body.charset, max(20, self.body.size.width))
+        self.action_scroll(0)
 
     def action_scroll(self, step: int) -> None:
         """Move so many lines."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from textual.geometry import Size
 from textual.message import Message
@@ -9,13 +10,19 @@ from textual.message import Message
 from ...engine.settings import Settings, Value
 from ...engine.snapshot import Snapshot
 from ..actions import bindings
-from ..line import BLANK, Line, Span, line
+from ..dial import change_text
+from ..good import Stretch, last_good, stretches, way_back
+from ..line import BLANK, Line, Span, first_fit, line
 from ..messages import HistoryRead
 from ..series import is_live
-from ..turns import TURNS_SHOWN, Turn, values_before
+from ..turns import TURNS_SHOWN, Step, Turn, values_before
 from ..widgets.header import state_span
-from ..widgets.turntable import change_text, turn_line, turn_lines, turn_text, turn_title
+from ..widgets.turntable import turn_line, turn_lines, turn_text, turn_title
+from .goingback import going_back, when
 from .listing import ListScreen
+from .question import Choice, QuestionScreen
+
+_NO_ENGINE: Final = "no engine runs this job; its settings stay as they are"
 
 
 class HistoryScreen(ListScreen, inherit_bindings=False):
@@ -28,32 +35,30 @@ class HistoryScreen(ListScreen, inherit_bindings=False):
     snapshot: Snapshot | None = None
     turns: tuple[Turn, ...] = ()
     """The newest first."""
-    asking: bool = False
-    """Whether the engine has not yet answered the last wish."""
+    good: Stretch | None = None
+    """The last settings that did well."""
     _last: HistoryRead | None = None
 
     # What is read
 
     def read(self) -> Message:
         """Return the job and its turns; called on the source's thread."""
-        snapshot, last, now = self.board.source.snapshot(self.job), self._last, self.board.now()
+        snapshot, last, now = self.board.source.snapshot(self.job, 0.0), self._last, self.board.now()
         if last and snapshot and last.is_fresh(snapshot, now):
-            return HistoryRead(snapshot, last.turns, last.at)
-        return HistoryRead(snapshot, self.board.source.turns(self.job), now)
+            return HistoryRead(snapshot, last.history, last.at)
+        return HistoryRead(snapshot, self.board.source.history(self.job), now)
 
     def on_history_read(self, message: HistoryRead) -> None:
         """Show what was read, and keep the mark on its turn."""
         marked = self.marked()
-        self._last, self.snapshot, self.turns = message, message.snapshot, message.turns[::-1]
+        self._last, self.snapshot, self.turns = message, message.snapshot, message.history.turns[::-1]
         if message.snapshot is None:
             self.no_such_job()
+        else:
+            self.good = last_good(stretches(message.history, message.snapshot.dials.settings))
         kept = (i for i, turn in enumerate(self.turns) if marked is not None and turn.at == marked.at)
         self.list.index = next(kept, self.list.index)
         self.draw()
-
-    def answered(self) -> None:
-        """Note that the engine may be asked again."""
-        self.asking = False
 
     # What is shown
 
@@ -63,7 +68,7 @@ class HistoryScreen(ListScreen, inherit_bindings=False):
 
     def show_rows(self) -> None:
         """Give the list the turns."""
-        rows = [partial(_row, turn) for turn in self.turns]
+        rows = [partial(_row, turn, self._is_good(turn)) for turn in self.turns]
         instead = "no setting was changed while the job ran" if self.snapshot else ""
         self.list.show(turn_title, rows, self.list.index, instead)
 
@@ -71,28 +76,29 @@ class HistoryScreen(ListScreen, inherit_bindings=False):
         """Return the job's state."""
         return (state_span(self.snapshot.job.state),) if self.snapshot else ()
 
-    def about(self, width: int) -> Line:  # noqa: ARG002 - the base's name
-        """Return which changes are shown, and what the numbers are of."""
+    def about(self, width: int) -> Line:
+        """Return which settings did well last, and what the numbers are of."""
         if not self.turns:
             return BLANK
-        which = f"the last {TURNS_SHOWN} changes" if len(self.turns) == TURNS_SHOWN else "changes"
-        return line((f"{which}; numbers of the minute before → after, or up to the next change", "dim"))
+        which = f"the last {TURNS_SHOWN}; " if len(self.turns) == TURNS_SHOWN else ""
+        good: Span = (f"✓ good {when(self.good)}  " if self.good else "", "ok")
+        texts = (f"{which}the minute before → after a change, or up to the next", "a minute before → after", "")
+        return first_fit([line(good, (text, "dim")) for text in texts], width)
 
     def detail_lines(self, room: Size) -> Sequence[Line]:
         """Return the marked turn in full."""
         marked = self.marked()
-        return turn_lines(marked, room) if marked else []
+        return turn_lines(marked, room, good=self._is_good(marked)) if marked else []
+
+    def _is_good(self, turn: Turn) -> bool:
+        """Return whether the last good settings are those that a turn led to."""
+        return self.good is not None and self.good.since == turn.at
 
     # Keys
 
-    def hush(self) -> None:
-        """Take away what was said last, unless the engine is still being asked."""
-        if not self.asking:
-            super().hush()
-
     def does(self, action: str) -> bool:
         """Return whether a key does something now: without a turn there is none to take back, or to copy."""
-        return action not in {"undo", "copy"} or bool(self.turns)
+        return action not in {"undo", "good", "copy"} or bool(self.turns)
 
     def action_undo(self) -> None:
         """Ask the engine for what was before the marked turn, or say why not."""
@@ -102,13 +108,31 @@ class HistoryScreen(ListScreen, inherit_bindings=False):
         current = self.snapshot.dials.settings
         values = values_before(marked.step, current)
         if not is_live(self.snapshot):
-            self.say("no engine runs this job; its settings stay as they are", "dim")
+            self.say(_NO_ENGINE, "dim")
         elif not values:
             self.say("the settings are as they were before this already", "dim")
         else:
-            self.asking = True
-            self.say(f"back to before this: {_told(values, current)} …", "warn")
-            self.board.tell(self.job, "set", values)
+            self.ask(f"back to before this: {_told(values, current)}", "undo", values)
+
+    def action_good(self) -> None:
+        """Show what would bring the last good settings back, and do it when that is wanted; or say why not."""
+        if self.snapshot is None or self.asking:
+            return
+        current = self.snapshot.dials.settings
+        if not is_live(self.snapshot):
+            self.say(_NO_ENGINE, "dim")
+        elif self.good is None:
+            self.say("no settings did well for long enough to go back to", "dim")
+        elif not (step := way_back(self.good, current)):
+            self.say(f"these did well {when(self.good)} already", "dim")
+        else:
+            lately = self._last.history.lately if self._last else None
+            question = going_back(self.good, step, lately)
+            self.board.ask(QuestionScreen(question, self.board.charset), partial(self._go_back, step))
+
+    def _go_back(self, step: Step, choice: Choice | None) -> None:
+        if choice is not None and choice.verb:
+            self.ask("back to what did well", choice.verb, {key: then for key, (_, then) in step.items()})
 
     def action_copy(self) -> None:
         """Copy the marked turn through the terminal."""
@@ -117,8 +141,8 @@ class HistoryScreen(ListScreen, inherit_bindings=False):
             self.say("copied the change", "ok")
 
 
-def _row(turn: Turn, cells: int, marked: bool) -> Line:  # noqa: FBT001 - the list's call
-    return turn_line(turn, cells, marked=marked)
+def _row(turn: Turn, good: bool, cells: int, marked: bool) -> Line:  # noqa: FBT001 - the list's call
+    return turn_line(turn, cells, marked=marked, good=good)
 
 
 def _told(values: Mapping[str, Value], current: Settings) -> str:

@@ -27,7 +27,6 @@ LOOK_S: Final = 1.0
 class ItemScreen(ModalScreen[int], inherit_bindings=False):
     """A page of text about an item of a list. It is dismissed with the place of the one looked at last."""
 
-    CSS_PATH = "item.tcss"
     BINDINGS = bindings("item")
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow")]  # noqa: RUF012 - as textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-low")]  # noqa: RUF012

@@ -3,83 +3,31 @@
 from typing import Final, Literal
 
 from textual import events, on
-from textual.app import ComposeResult
-from textual.containers import Container, Vertical
 
 from ...engine.snapshot import JobState, Snapshot
 from ..actions import bindings
-from ..board import Board
 from ..messages import Delivered, ReadFailed, SnapshotRead
 from ..ranges import stepped
 from ..report import summary_text
 from ..series import STALE_S, is_live
-from ..widgets.errors import Errors
-from ..widgets.eventlog import EventLog, event_text
-from ..widgets.header import Header, Said
-from ..widgets.lanes import Lanes
-from ..widgets.latency import Latency
-from ..widgets.numbers import Numbers
-from ..widgets.resources import Resources
-from ..widgets.throughput import Throughput
-from ..widgets.timewent import TimeWent
+from ..widgets.eventlog import event_text
+from ..widgets.header import Said
 from ..widgets.toosmall import LEAST
-from .past import PastScreen
+from .panels import PanelScreen
 
-_WIDTHS: Final = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
-ROOMY: Final = (150, 46)
-"""Columns and rows of a terminal that shows everything at once."""
-_HEIGHTS: Final = [(0, "-flat"), (20, "-low"), (24, "-short"), (34, "-tall"), (46, "-high")]
 _LIVE_ONLY: Final = frozenset({"step", "type", "choose", "undo", "pause", "presets", "retest", "drain", "cancel"})
 _PAGES: Final = frozenset({"back", "failures", "history", "lanes", "results"})
 _NOT_TYPING: Final = _LIVE_ONLY | _PAGES | {"dial", "save", "view", "copy", "log", "log_follow", "past", "leap"}
 
 
-class JobScreen(PastScreen, inherit_bindings=False):
+class JobScreen(PanelScreen, inherit_bindings=False):
     """Shows the snapshots of one job and sends what is asked of it."""
 
-    CSS_PATH = "job.tcss"
     PLACES = ("job", "dials", "log")
     BINDINGS = bindings(*PLACES)
-    HORIZONTAL_BREAKPOINTS = _WIDTHS
-    VERTICAL_BREAKPOINTS = _HEIGHTS
 
     shown: Snapshot | None = None
     """What the numbers tell of: the job as it stands, or as it stood."""
-
-    def __init__(self, job: str, board: Board) -> None:
-        super().__init__(job, board)
-        set_ = board.charset
-        self.header = Header(charset=set_)
-        self.latency = Latency(set_, heat=board.heat, id="latency")
-        self.panels = (Throughput(set_, id="throughput"), self.latency, Errors(set_, id="errors"))
-        self.time_went, self.resources = TimeWent(charset=set_), Resources(charset=set_)
-        self.lanes, self.numbers = Lanes(charset=set_), Numbers(charset=set_)
-        self.log_view = EventLog(charset=set_)
-        self.parts = (
-            self.header, self.time_went, self.lanes, self.numbers, self.resources, self.controls, self.log_view
-        )  # fmt: skip
-
-    def compose(self) -> ComposeResult:
-        """Yield the header, five panels (or their numbers), the dials, the events and the keys."""
-        yield self.header
-        with Container(id="panels"):
-            yield from self.panels
-            with Vertical(id="time", classes="panel") as time:
-                time.border_title = "Where the time went"
-                yield self.time_went
-            with Vertical(id="lanes", classes="panel"):
-                yield self.lanes
-        yield self.numbers
-        with Container(id="bottom"):
-            yield self.controls
-            with Vertical(id="resources", classes="panel") as resources:
-                resources.border_title = "Resources"
-                yield self.resources
-            with Vertical(id="events", classes="panel") as log:
-                log.border_title = "Events"
-                yield self.log_view
-        yield self.keys
-        yield self.too_small
 
     def on_mount(self) -> None:
         """Look every second how old the numbers are, as a read may hang."""
@@ -94,8 +42,7 @@ class JobScreen(PastScreen, inherit_bindings=False):
         self._aging.resume()
 
     def on_resize(self) -> None:
-        """Make use of the size; close the field when it goes out of sight: hidden, it would keep its keys."""
-        self.set_class(self.size.width >= ROOMY[0] and self.size.height >= ROOMY[1], "-roomy")
+        """Close the field when it goes out of sight: hidden, it would keep its keys."""
         if self.controls.typing and (self.size.width < LEAST[0] or self.size.height < LEAST[1]):
             self.controls.leave()
         self.call_after_refresh(lambda: self._say(self.header.said.trouble))
@@ -113,16 +60,11 @@ class JobScreen(PastScreen, inherit_bindings=False):
         self._say()
         if told:
             return
-        for panel in self.panels:
-            panel.show(self.snapshot, then)
-        for part in self.parts:
-            part.show(self.shown)
+        self.draw(self.snapshot, then)
         if self.snapshot.course and not self.snapshot.course.whole:
             self.poll.ask_anew()
         if before is None or _standing(before) != _standing(self.shown):
-            live = is_live(self.shown)
-            self.set_class(not live, "-over")
-            self.query_one("#lanes").border_title = "Rate limits" if live else "Summary"
+            self.name_panels(live=is_live(self.shown))
             self.show_keys()
 
     def _tells_nothing_new(self, now: Snapshot, then: Snapshot | None) -> bool:

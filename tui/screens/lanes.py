@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import PurePath
 from textwrap import wrap
-from typing import ClassVar
 
 from textual.geometry import Size
 from textual.message import Message
@@ -29,14 +27,11 @@ class LanesScreen(ListScreen, inherit_bindings=False):
     The worst comes first, as lanes get better or worse, until a row is marked: from then on all keep their places.
     """
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["listing.tcss", "lanes.tcss"]
     PLACES = ("lanes",)
     BINDINGS = bindings(*PLACES)
     heading = "Lanes"
 
     snapshot: Snapshot | None = None
-    asking: bool = False
-    """Whether the engine has not yet answered the last wish."""
     worst_first: bool = True
     held: bool = False
     """Whether a row was marked by hand."""
@@ -50,7 +45,7 @@ class LanesScreen(ListScreen, inherit_bindings=False):
     # What is read
 
     def read(self) -> Message:
-        """Return the job; called on the source's thread."""
+        """Return the job, called on the source's thread; by its samples the app knows of a silence to call for."""
         return SnapshotRead(self.board.source.snapshot(self.job))
 
     def on_snapshot_read(self, message: SnapshotRead) -> None:
@@ -73,10 +68,6 @@ class LanesScreen(ListScreen, inherit_bindings=False):
         self._stood = {lane.name: standing(lane) for lane in named}
         kept = (i for i, lane in enumerate(self.lanes) if marked is not None and lane.name == marked.name)
         self.list.index = next(kept, self.list.index)
-
-    def answered(self) -> None:
-        """Note that the engine may be asked again."""
-        self.asking = False
 
     # What is shown
 
@@ -131,7 +122,7 @@ class LanesScreen(ListScreen, inherit_bindings=False):
         marked = self.marked()
         if marked is None:
             return []
-        lines = lane_lines(marked, total_of(self.lanes).requests, self._now, room)
+        lines = lane_lines(marked, total_of(self.lanes), self._now, room)
         return lines if self.live else list(map(faint, lines))
 
     def show_keys(self) -> None:
@@ -140,11 +131,6 @@ class LanesScreen(ListScreen, inherit_bindings=False):
         self.keys.show({"lanes.switch": "switch on" if marked and not marked.enabled else "switch off"})
 
     # Keys
-
-    def hush(self) -> None:
-        """Take away what was said last, unless the engine is still being asked."""
-        if not self.asking:
-            super().hush()
 
     def does(self, action: str) -> bool:
         """Return whether a key does something now."""
@@ -172,9 +158,8 @@ class LanesScreen(ListScreen, inherit_bindings=False):
         if not self.live:
             self.say("no engine runs this job; its lanes stay as they are", "dim")
             return
-        self.asking = True
-        self.say(f"switching {'off' if marked.enabled else 'on'}: {clean(marked.name)} …", "warn")
-        self.board.tell(self.job, "lane", {"name": marked.name, "enabled": not marked.enabled})
+        told = f"switching {'off' if marked.enabled else 'on'}: {clean(marked.name)}"
+        self.ask(told, "lane", {"name": marked.name, "enabled": not marked.enabled})
 
     def action_retest(self) -> None:
         """Try keys again that were refused or given up."""
@@ -184,5 +169,5 @@ class LanesScreen(ListScreen, inherit_bindings=False):
     def action_copy(self) -> None:
         """Copy the marked lane through the terminal."""
         if marked := self.marked():
-            self.board.copy(lane_text(marked, total_of(self.lanes).requests, self._now))
+            self.board.copy(lane_text(marked, total_of(self.lanes), self._now))
             self.say("copied the lane", "ok")

@@ -1,6 +1,6 @@
 """What screens with a list have in common: a title, rows of which one is marked, and the marked one in full."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from textual.app import ComposeResult
@@ -24,12 +24,13 @@ class ListScreen(PollingScreen, inherit_bindings=False):
     Textual calls the `on_...` of every class of a screen, so one that follows overrides what those call instead.
     """
 
-    CSS_PATH = "listing.tcss"
     HORIZONTAL_BREAKPOINTS = _WIDTHS
     VERTICAL_BREAKPOINTS = _HEIGHTS
 
     heading: str = ""
     """What the list is of."""
+    asking: bool = False
+    """Whether the engine has not yet answered the last wish."""
 
     def __init__(self, job: str, board: Board) -> None:
         super().__init__(board)
@@ -65,12 +66,15 @@ class ListScreen(PollingScreen, inherit_bindings=False):
 
     def on_delivered(self, message: Delivered) -> None:
         """Say what became of a command."""
-        self.answered()
+        self.asking = False
         self.say(message.text, message.tone)
         self.poll.ask_anew()
 
-    def answered(self) -> None:
-        """Note that the engine has answered."""
+    def ask(self, told: str, verb: str, args: Mapping[str, object]) -> None:
+        """Ask the engine for something, and say so until it has answered."""
+        self.asking = True
+        self.say(f"{told} …", "warn")
+        self.board.tell(self.job, verb, args)
 
     def no_such_job(self) -> None:
         """Say that the workspace has no job of this name."""
@@ -81,8 +85,8 @@ class ListScreen(PollingScreen, inherit_bindings=False):
         self.hush()
 
     def hush(self) -> None:
-        """Take away what was said last."""
-        if self.note:
+        """Take away what was said last, unless the engine is still being asked."""
+        if self.note and not self.asking:
             self.note = BLANK
             self.draw_around()
 

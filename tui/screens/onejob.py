@@ -1,11 +1,14 @@
 """What lists about one job have in common that read its totals first."""
 
+from collections.abc import Sequence
+
 from textual.message import Message
 
 from ...engine.snapshot import ACTIVE, JobRow
 from ..line import BLANK, Span
 from ..messages import JobsRead, ReadFailed
 from ..widgets.header import state_span
+from .item import ItemScreen
 from .listing import ListScreen
 
 
@@ -59,3 +62,11 @@ class OneJobScreen(ListScreen, inherit_bindings=False):
             return ()
         dead = self.row.state in ACTIVE and not self.alive
         return (("✕ no engine", "error") if dead else state_span(self.row.state),)
+
+    def open_item(self, keys: Sequence[str]) -> None:
+        """Open the marked one of these items; the one that is looked at last is marked afterwards."""
+        self.board.ask(ItemScreen(self.job, keys, self.list.index, self.board), self._returned)
+
+    def _returned(self, index: int | None) -> None:
+        self.list.index = self.list.index if index is None else index
+        self.draw()

@@ -28,7 +28,6 @@ class Option:
 class PickScreen(ModalScreen[str], inherit_bindings=False):
     """Dismissed with the value picked, or nothing."""
 
-    CSS_PATH = "pick.tcss"
     BINDINGS = bindings("pick")
 
     def __init__(self, title: str, options: Sequence[Option], current: str, charset: Charset) -> None:

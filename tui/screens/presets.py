@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Final
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -19,14 +20,15 @@ from .. import format as say
 from ..actions import bindings
 from ..board import Board
 from ..glyphs import Charset
-from ..line import BLANK, Line, fit, line
+from ..line import BLANK, Line, line
 from ..tuning import ORDER
 from ..widgets.controls import Controls
-from ..widgets.dials import name_of, preset_of, value_of
+from ..widgets.dials import diff_line, preset_of
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
 
 ABOUT_LINES: Final = 3
+_NAME_CELLS: Final = 26
 
 
 def labels(presets: Mapping[str, Preset]) -> tuple[str, ...]:
@@ -48,22 +50,14 @@ def diff_lines(preset: Preset, current: Settings, values: Mapping[str, Value], c
     """Return what a preset is for and, dial by dial, the old and the new value; unchanged ones are dimmed."""
     if preset.problem:
         return [line(("this preset can't be used:", "error")), *map(line, wrap(clean(preset.problem), max(cells, 20)))]
-    rows = [_diff_line(key, getattr(current, key), values[key]) for key in ORDER if key in values]
+    rows = [diff_line(key, getattr(current, key), values[key], cells) for key in ORDER if key in values]
     about = wrap(clean(preset.description or preset.source), max(cells, 20), max_lines=ABOUT_LINES, placeholder=" …")
     return [*(line((text, "dim")) for text in about), BLANK, *rows]
-
-
-def _diff_line(key: str, old: Value, new: Value) -> Line:
-    name = fit(name_of(key), 14)
-    if old == new:
-        return line((f"{name}{value_of(key, old):>12}", "dim"))
-    return line(name, f"{value_of(key, old):>12}", (" → ", "dim"), (value_of(key, new), "warn"))
 
 
 class PresetScreen(ModalScreen[str], inherit_bindings=False):
     """The picker; dismissed with the label chosen, or nothing."""
 
-    CSS_PATH = "presets.tcss"
     BINDINGS = bindings("presets")
 
     def __init__(self, presets: Mapping[str, Preset], current: Settings, in_force: str, charset: Charset) -> None:
@@ -77,6 +71,7 @@ class PresetScreen(ModalScreen[str], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Yield the names beside the differences."""
+        self.list.styles.width = min(max((cell_len(name) for name in self.names), default=0) + 4, _NAME_CELLS)
         with Vertical(id="box") as box:
             box.border_title = "Load a preset"
             with Horizontal():

@@ -11,6 +11,7 @@ from ..actions import bindings
 from ..glyphs import Charset
 from ..keys import key_name
 from ..line import BLANK, Line, fit, line
+from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
 
 
@@ -34,12 +35,13 @@ class Question:
     title: str
     about: tuple[str, str]
     choices: tuple[Choice, ...]
+    facts: tuple[Line, ...] = ()
+    """What it is about, line by line."""
 
 
 class QuestionScreen(ModalScreen[Choice], inherit_bindings=False):
     """Asks, and is dismissed with the answer."""
 
-    CSS_PATH = "question.tcss"
     BINDINGS = bindings("question")
 
     def __init__(self, question: Question, charset: Charset) -> None:
@@ -47,24 +49,33 @@ class QuestionScreen(ModalScreen[Choice], inherit_bindings=False):
         self.question = question
         self.choices = (*question.choices, STAY)
         self.body = Painted(charset=charset)
+        self.body.styles.height = len(self._above()) + len(self.choices)
+        self.keys = KeyBar(charset=charset)
         self.index = 0
 
     def compose(self) -> ComposeResult:
-        """Yield the box."""
+        """Yield the box, and the keys of the answers."""
         with Vertical(id="box") as box:
             box.border_title = self.question.title
             yield self.body
+        yield self.keys
 
     def on_mount(self) -> None:
         """Draw the answers."""
-        self.body.styles.height = len(self.choices) + 5
         self._draw()
+
+    def on_resize(self) -> None:
+        """Fill the key bar anew, once it has its size."""
+        self.call_after_refresh(self.keys.show)
+
+    def _above(self) -> list[Line]:
+        """Return what stands above the answers."""
+        about = [line((text, "dim")) for text in self.question.about]
+        return [*about, BLANK, *self.question.facts, *([BLANK] if self.question.facts else [])]
 
     def _draw(self) -> None:
         answers = [choice_line(choice, marked=i == self.index) for i, choice in enumerate(self.choices)]
-        enter = key_name("enter", self.body.charset)
-        keys = line(("↑↓", "key"), (" choose  ", "dim"), (enter, "key"), (" take", "dim"))
-        self.body.paint([*(line((text, "dim")) for text in self.question.about), BLANK, *answers, BLANK, keys])
+        self.body.paint([*self._above(), *answers])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether a key means something here."""
@@ -89,7 +100,7 @@ class QuestionScreen(ModalScreen[Choice], inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         """Answer with the line under the pointer."""
-        row = event.screen_y - self.body.region.y - 3
+        row = event.screen_y - self.body.region.y - len(self._above())
         if event.widget is self.body and 0 <= row < len(self.choices):
             self.dismiss(self.choices[row])
 

@@ -21,7 +21,6 @@ from ..line import width as cells
 from ..resultlist import RESULTS_SHOWN, Stand, Wanted, stand_of, told, with_new
 from ..widgets.resulttable import result_line, result_lines, result_title
 from .filtering import FilteredScreen
-from .item import ItemScreen
 from .onejob import OneJobScreen
 
 TYPED_S: Final = 0.25
@@ -201,13 +200,7 @@ class ResultsScreen(FilteredScreen, OneJobScreen, inherit_bindings=False):
         """Open the item of the marked result."""
         if self.found and self.marked():
             self.following = False
-            keys = [row.key for row in self.found.rows]
-            self.board.ask(ItemScreen(self.job, keys, self.list.index, self.board), self._returned)
-
-    def _returned(self, index: int | None) -> None:
-        """Mark the item that was looked at last."""
-        self.list.index = self.list.index if index is None else index
-        self.draw()
+            self.open_item([row.key for row in self.found.rows])
 
     def open_marked(self) -> None:
         """Open a result that was clicked, and was marked already."""

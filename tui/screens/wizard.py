@@ -44,7 +44,6 @@ class WizardScreen(Screen[None], inherit_bindings=False):
     that it was meant for.
     """
 
-    CSS_PATH = "wizard.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         replace(each, priority=True) for each in bindings("wizard") if isinstance(each, Binding)
     ]

@@ -15,7 +15,7 @@ from ...engine.text import clean
 from .. import format as say
 from ..draft import for_file
 from ..line import BLANK, Line, fit, line
-from ..peek import FORMATS, KEPT_ROWS, Field, Matches, Peek, look, shown
+from ..peek import KEPT_ROWS, Field, Matches, Peek, look, shown
 from ..widgets.fields import TextField
 from ..widgets.painted import Painted
 from .wizard_step import Step, Wizard
@@ -29,7 +29,7 @@ class FileStep(Step):
     """Asks for the input."""
 
     heading = "File"
-    about = f"A file of items, one a row: {' '.join(FORMATS)}"
+    about = "Items in .jsonl .csv .tsv .txt .parquet, also compressed"
 
     def __init__(self, wizard: Wizard) -> None:
         super().__init__(wizard)
@@ -143,10 +143,11 @@ class FileStep(Step):
     def draw(self) -> None:
         """Show what the path leads to."""
         width, height = self.body.size
-        lines = peek_lines if isinstance(self.seen, Peek) else self._match_lines
-        self.body.paint(list(lines(self.seen, width, height)))  # pyright: ignore[reportArgumentType]
+        found = self.seen
+        lines = peek_lines(found, width, height) if isinstance(found, Peek) else self._match_lines(found, height)
+        self.body.paint(list(lines))
 
-    def _match_lines(self, found: Matches, _width: int, height: int) -> Iterator[Line]:
+    def _match_lines(self, found: Matches, height: int) -> Iterator[Line]:
         if found.problem:
             yield line((f"✕ {clean(found.problem)}", "error"))
         elif not found.paths:

@@ -113,7 +113,8 @@ class PlanStep(Step):
         lines = [part for each in self.findings for part in _finding_lines(each, width)]
         if self.told is None:
             rows, share = self.progress
-            return [*lines, line((f"reading the input: {say.plural(rows, 'row')}, {share:.0%} of the file", "dim"))]
+            of_it = f", {share:.0%} of the input" if share else ""
+            return [*lines, line((f"reading the input: {say.plural(rows, 'row')}{of_it}", "dim"))]
         told = self.told(width).splitlines()
         return [*lines, *([BLANK] if lines else []), *(line(clean_line(text)) for text in told)]
 

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.events import DescendantFocus
 from textual.widgets import Input
 
-from ...engine.job import OPENAI_URL
+from ...engine.taskspec import OPENAI_URL
 from ...engine.text import clean
 from ..draft import ENTRIES, KEY_TYPED, KINDS, Draft, Entry, holds_key, problem
 from ..line import Line, line

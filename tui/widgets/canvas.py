@@ -31,7 +31,7 @@ def _braille() -> str:
 GRAINS: Final[dict[Charset, Grain]] = {
     "braille": Grain(2, 4, _braille()),
     "block": Grain(1, 2, " ▀▄█"),
-    "ascii": Grain(1, 2, " '.:"),
+    "ascii": Grain(1, 1, " #"),
 }
 
 

@@ -15,6 +15,7 @@ from ...engine.settings import Settings, Value, parse
 from ...engine.snapshot import Change, Snapshot
 from ...engine.text import clean
 from .. import tuning
+from ..dial import change_text, name_of
 from ..glyphs import Charset
 from ..line import Tone, line, spread
 from ..messages import Asked, DialPicked
@@ -22,10 +23,9 @@ from ..series import is_live
 from ..tuning import Tuning
 from ..turns import undo_of
 from ..typed import dial_meaning, name_meaning
-from .dials import Dials, hint, name_of, preset_of
+from .dials import Dials, hint, preset_of
 from .field import Field, Wanted
 from .painted import Painted
-from .turntable import change_text
 from .valueinput import ValueInput
 
 _SAID: Final = frozenset({"preset", "retest"})
@@ -143,7 +143,7 @@ class Controls(Vertical):
         self._tune(self.tuning.wished(values))
         told = ", ".join(change_text(key, getattr(wished, key), value) for key, value in values.items())
         self.say(f"undo: {told}", "warn")
-        self.post_message(Asked("set", values))
+        self.post_message(Asked("undo", values))
 
     def load(self, label: str, values: Mapping[str, Value]) -> None:
         """Ask for a preset."""
@@ -156,7 +156,7 @@ class Controls(Vertical):
         values: Mapping[str, Value] = {}
         if verb == "preset":
             values = self._presets.pop(str(args["name"]), values)
-        elif verb == "set":
+        elif verb in {"set", "undo"}:
             values = {key: parse(key, value) for key, value in args.items()}
         kept = self.tuning.confirmed(values, self.now()) if applied else self.tuning.refused(values, message)
         self._tune(kept.said(message, "ok") if applied and verb in _SAID else kept)

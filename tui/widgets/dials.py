@@ -6,40 +6,30 @@ from typing import Final, Literal
 from textual import events
 from textual.geometry import Size
 
-from ...engine.settings import DIALS, Value, show
+from ...engine.settings import DIALS, Value
 from ...engine.snapshot import ACTIVE, Snapshot
 from ...engine.text import clean
 from .. import format as say
-from ..line import Line, Tone, first_fit, line, spread, width
+from ..dial import change_text, name_of, number_and_unit, value_of
+from ..line import Line, Tone, first_fit, fit, line, spread, width
 from ..messages import DialPicked
 from ..series import flying, is_live
 from ..tuning import ORDER, Tuning
 from .view import View
 
-NAMES: Final = {"cost": "cost limit", "chunk_batches": "chunk", "items_per_request": "per request"}
-_UNITS: Final = {
-    "batch_size": "items",
-    "rpm": "requests/min",
-    "tpm": "tokens/min",
-    "tpm_in": "tokens/min",
-    "tpm_out": "tokens/min",
-    "rpd": "requests/day",
-    "items_per_request": "items",
-    "memory": "MB",
-    "max_attempts": "tries",
-    "chunk_batches": "batches",
-}
+_ALIGNED: Final = 44
+"""Cells from which values stand below each other."""
 
 
-def name_of(key: str) -> str:
-    """Return a dial's name in words."""
-    return NAMES.get(key, say.words(key))
-
-
-def value_of(key: str, value: Value) -> str:
-    """Return a dial's value with its unit."""
-    text = show(key, value)
-    return f"{text} {_UNITS[key]}" if key in _UNITS and not (DIALS[key].unlimited and value == 0) else text
+def diff_line(key: str, old: Value, new: Value, cells: int) -> Line:
+    """Return a dial with its value and the one that it would have; dimmed where they are the same."""
+    aligned = cells >= _ALIGNED
+    if old == new:
+        told = f"{fit(name_of(key), 14)}{value_of(key, old):>12}" if aligned else f"{name_of(key)} {value_of(key, old)}"
+        return line((told, "dim"))
+    told = f"{fit(name_of(key), 14)}{value_of(key, old):>12} → {value_of(key, new)}"
+    before, _, after = (told if aligned else change_text(key, old, new, cells)).rpartition(" → ")
+    return line(before, (" → ", "dim"), (after, "warn"))
 
 
 def preset_of(snapshot: Snapshot) -> str:
@@ -71,12 +61,6 @@ def origin_of(snapshot: Snapshot, key: str, cells: int) -> Line:
         return line((f"≈ {origin}", "two"))
     tone: Tone = "" if origin.startswith("live") and is_live(snapshot) else "dim"
     return first_fit([line((each, tone)) for each in (origin, origin.removeprefix("preset "))], cells)
-
-
-def number_and_unit(key: str, value: Value) -> tuple[str, str]:
-    """Return a value in two parts, which line up below each other."""
-    number, _, unit = value_of(key, value).partition(" ")
-    return (number, unit) if number[-1:].isdigit() else ("", f"{number} {unit}")
 
 
 def _aside(snapshot: Snapshot, tuning: Tuning, key: str) -> Line:

@@ -1,9 +1,7 @@
 """Failed items by cause, and those of one cause: lines of both."""
 
-from textwrap import wrap
 from typing import Final
 
-from rich.cells import chop_cells
 from textual.geometry import Size
 
 from ...engine.failures import Group, Grouped
@@ -11,7 +9,7 @@ from ...engine.outcome import RETRIED_BY_RERUN
 from ...engine.store.results import Failed
 from ...engine.text import clean
 from .. import format as say
-from ..line import BLANK, Line, fit, line
+from ..line import BLANK, Line, fit, line, paragraph
 
 _KIND: Final = 16
 _ATTEMPTS_FROM: Final = 68
@@ -43,7 +41,7 @@ def group_lines(group: Group, room: Size) -> list[Line]:
     """Return a cause in full, and what becomes of it."""
     again = "a rerun tries them again" if group.kind in RETRIED_BY_RERUN else "a rerun leaves them out"
     head = f"{say.words(group.kind)}: {say.plural(group.items, 'item')}, {say.plural(group.attempts, 'attempt')}"
-    return [line((head, "strong"), (f"  {again}", "dim")), *_wrapped(f"e.g. {_said(group.message)}", room)]
+    return [line((head, "strong"), (f"  {again}", "dim")), *paragraph(f"e.g. {_said(group.message)}", *room)]
 
 
 def item_title(cells: int) -> Line:
@@ -66,7 +64,7 @@ def item_line(item: Failed, cells: int, marked: bool) -> Line:  # noqa: FBT001 -
 def item_lines(item: Failed, room: Size) -> list[Line]:
     """Return what an item was answered and what it consists of."""
     head = line((clean(item.key, 80), "strong"), (f"  {say.plural(item.attempts, 'attempt')}", "dim"))
-    return [head, *_wrapped(_said(item.message), room), BLANK, *_wrapped(fields_text(item), room)]
+    return [head, *paragraph(_said(item.message), *room), BLANK, *paragraph(fields_text(item), *room)]
 
 
 def fields_text(item: Failed) -> str:
@@ -98,13 +96,6 @@ def counted(found: Grouped) -> str:
 
 def _said(message: str) -> str:
     return clean(message) or "(no message)"
-
-
-def _wrapped(text: str, room: Size) -> list[Line]:
-    """Return the text in lines, no more of it than has room; where there are no spaces it is cut by its cells."""
-    cells = max(room.width, 20)
-    parts = wrap(text[: cells * max(room.height, 1)], cells)
-    return [line(piece) for part in parts for piece in chop_cells(part, cells)]
 
 
 def _pattern_cells(cells: int) -> int:

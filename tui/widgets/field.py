@@ -9,17 +9,10 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from ..glyphs import Charset
-from ..line import BLANK, Line, line
+from ..line import BLANK, line
+from ..typed import Meaning
 from .painted import Painted
 from .valueinput import ValueInput
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a typed text means; only what is good can be taken."""
-
-    told: Line
-    good: bool = False
 
 
 @dataclass(frozen=True, slots=True)

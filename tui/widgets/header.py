@@ -39,7 +39,7 @@ def state_span(state: JobState) -> Span:
 
 def bar(job: JobRow, cells: int) -> Line:
     """Return the progress as a bar: done, failed, left."""
-    if not job.total:
+    if not job.whole:
         return line(("─" * cells, "dim"))
     full, half = divmod(2 * cells * (job.done + job.failed) // job.total, 2)
     failed = min(full, -(-cells * job.failed // job.total))
@@ -88,7 +88,7 @@ def _title(snapshot: Snapshot, cells: int, said: Said) -> Line:
 
 def _progress(snapshot: Snapshot, cells: int) -> Line:
     job = snapshot.job
-    share = say.percent(job.done + job.failed, job.total)
+    share = "so far" if job.open else say.percent(job.done + job.failed, job.total)
     eta = f"  ETA {say.duration(eta_s(snapshot)):<7}" if is_live(snapshot) else ""
     right = line((f" {share:>7}", "strong"), eta)
     return (*bar(job, max(0, cells - width(right))), *right)
@@ -117,7 +117,7 @@ def _about(snapshot: Snapshot, cells: int, said: Said) -> Line:
     What the engine uses stands at the end where nothing is in the way.
     """
     job = snapshot.job
-    parts = [clean(part) for part in (job.model, job.task, job.url) if part]
+    parts = [clean(part) for part in dict.fromkeys((job.model, job.task, job.url)) if part]
     facts = [line(("  ".join(parts[:count]), "dim")) for count in range(len(parts), 0, -1)]
     told = [line((text, tone)) for text, tone in _in_the_way(snapshot, limit=said.limit)]
     if not told:

@@ -84,7 +84,7 @@ def _model(entry: Entry, cells: int, _: Charset) -> Line:
 
 def _share(entry: Entry) -> float | None:
     job = entry.job
-    return (job.done + job.failed) / job.total if job.total else None
+    return (job.done + job.failed) / job.whole if job.whole else None
 
 
 def _speed(entry: Entry, cells: int, _: Charset) -> Line:
@@ -92,7 +92,7 @@ def _speed(entry: Entry, cells: int, _: Charset) -> Line:
 
 
 def _done(entry: Entry) -> str:
-    return say.percent(entry.job.done + entry.job.failed, entry.job.total)
+    return say.percent(entry.job.done + entry.job.failed, entry.job.whole)
 
 
 def _cost(entry: Entry) -> str:

@@ -107,7 +107,7 @@ def job_lines(entry: Entry, room: Size) -> Sequence[Line]:
         line((clean(job.name), "strong"), "  ", standing_span(entry), (f"  {reason}" if reason else "", "dim")),
         line(_counts(job)),
         line(_spending(job)),
-        line(("  ".join(filter(None, map(clean, (job.model, job.task, job.url)))), "dim")),
+        line(("  ".join(filter(None, map(clean, dict.fromkeys((job.model, job.task, job.url))))), "dim")),
         line((f"{clean(job.input)} → {clean(job.output) or 'no output file'}  {_times(entry)}", "dim")),
     )
     return [crop(each, room.width) for each in lines]
@@ -116,7 +116,8 @@ def job_lines(entry: Entry, room: Size) -> Sequence[Line]:
 def _counts(job: JobRow) -> str:
     cached = f", {say.count(job.cached)} of them not asked" if job.cached else ""
     failed = f"{say.count(job.failed)} failed, {say.count(job.left)} left"
-    return f"{say.count(job.done)} of {say.plural(job.total, 'item')} done{cached}, {failed}"
+    so_far = " so far" if job.open else ""
+    return f"{say.count(job.done)} of {say.plural(job.total, 'item')}{so_far} done{cached}, {failed}"
 
 
 def _spending(job: JobRow) -> str:
@@ -133,7 +134,8 @@ def _times(entry: Entry) -> str:
 def job_text(entry: Entry) -> str:
     """Return a job's line for the clipboard, each number with its name."""
     job = entry.job
-    shares = f"{say.percent(job.done + job.failed, job.total)} of {say.plural(job.total, 'item')}"
+    ended = say.count(job.done + job.failed) if job.open else say.percent(job.done + job.failed, job.total)
+    shares = f"{ended} of {say.plural(job.total, 'item')}{' so far' if job.open else ''}"
     speed = [f"{say.rate(entry.speed)} items/s"] if entry.speed is not None else []
     ahead = [f"ETA {say.duration(entry.eta_s)}"] if entry.eta_s is not None else []
     spent = [say.plural(job.requests, "request"), say.money(job.cost)]

@@ -12,7 +12,7 @@ from ..keys import Action, key_name
 from ..line import Line, join, line, width
 from .painted import Painted
 
-_PAIRS: Final = {"dials.less": "dials.more", "job.earlier": "job.later"}
+_PAIRS: Final = {"dials.less": "dials.more", "job.earlier": "job.later", "question.up": "question.down"}
 """Actions that go both ways, which the bar shows together."""
 
 

@@ -9,7 +9,7 @@ from textual.geometry import Size
 from ...engine.snapshot import LaneState
 from ...engine.text import clean
 from .. import format as say
-from ..lane import every_quota, quotas, source_of, standing
+from ..lane import Total, every_quota, quotas, shares, source_of, standing
 from ..line import Line, Tone, first_fit, fit, join, line, text_of, width
 from .lanes import gauge, hits_of, lane_head, wait_of
 
@@ -19,14 +19,14 @@ _ROOMY: Final = 11
 _EVERYBODY: Final = line(("used: last 60 s (RPD: 24 h), by all jobs of this engine", "dim"))
 
 
-def lane_lines(lane: LaneState, requests: int, now: float, room: Size) -> list[Line]:
-    """Return a lane in full, its reason on as many lines as are left; `requests` are those of all lanes together."""
+def lane_lines(lane: LaneState, total: Total, now: float, room: Size) -> list[Line]:
+    """Return a lane in full, its reason on as many lines as are left; `total` is what all lanes did together."""
     cells = room.width
     shown = every_quota(lane) if room.height >= _ROOMY else quotas(lane)
     waits = join((wait_of(lane, now), hits_of(lane.hits_429), line((_source(lane), "dim"))))
     lines = [
         lane_head(lane, cells),
-        first_fit([line(text) for text in _did(lane, requests)], cells),
+        first_fit([line(text) for text in _did(lane, total)], cells),
         *(_quota_line(*quota, cells) for quota in shown),
         first_fit([join((waits, _EVERYBODY)), waits], cells),
     ]
@@ -34,11 +34,11 @@ def lane_lines(lane: LaneState, requests: int, now: float, room: Size) -> list[L
     return [*lines, *(line((text, tone)) for text in _wrapped(reason_of(lane), cells, room.height - len(lines)))]
 
 
-def lane_text(lane: LaneState, requests: int, now: float) -> str:
+def lane_text(lane: LaneState, total: Total, now: float) -> str:
     """Return a lane for the clipboard."""
     waits = text_of(join((wait_of(lane, now), hits_of(lane.hits_429))))
     quotas = ", ".join(_quota_text(*quota) for quota in every_quota(lane))
-    told = (f"{clean(lane.name)}: {clean(standing(lane))}", reason_of(lane), _did(lane, requests)[0], quotas)
+    told = (f"{clean(lane.name)}: {clean(standing(lane))}", reason_of(lane), _did(lane, total)[0], quotas)
     return "\n".join(each for each in (*told, _source(lane), waits) if each)
 
 
@@ -51,11 +51,11 @@ def reason_of(lane: LaneState) -> str:
     return f"switched off for this job{stands}{f': {reason}' if reason else ''}"
 
 
-def _did(lane: LaneState, requests: int) -> tuple[str, ...]:
+def _did(lane: LaneState, total: Total) -> tuple[str, ...]:
     """Return what a lane did for its job, the longest telling first."""
     did, cost = say.plural(lane.requests, "request"), say.money(lane.cost)
-    share = f" ({say.percent(lane.requests, requests)} of all)" if requests else ""
-    head = f"this job: {did}{share}"
+    share = f" ({say.percent(lane.requests, total.requests)} of all)" if total.requests else ""
+    head = ", ".join((f"this job: {did}{share}", *shares(lane, total.items)))
     full = f"{head}, {say.count(lane.tokens_in)} tokens in, {say.count(lane.tokens_out)} out, {cost}"
     tokens_in, tokens_out = say.amount(lane.tokens_in), say.amount(lane.tokens_out)
     brief = f"{did}{share.replace(' of all', '')}, {tokens_in} in, {tokens_out} out, {cost}"

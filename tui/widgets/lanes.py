@@ -13,7 +13,7 @@ from .. import format as say
 from ..lane import countdown, in_use, pressure, quotas, short_names, source_of, standing
 from ..line import BLANK, Line, Tone, crop, first_fit, fit, join, line, spread, text_of, width
 from ..series import is_live
-from .summary import summary
+from ..summary import summary
 from .view import View
 
 _STATES: Final[dict[str, tuple[str, Tone]]] = {

@@ -8,10 +8,10 @@ from textual.geometry import Size
 from ...engine.histogram import Histogram
 from ...engine.snapshot import Snapshot
 from .. import format as say
-from ..binned import Frame, Latencies, quantiles, span_shown, three
+from ..binned import Frame, Latencies, quantiles, span_shown
 from ..glyphs import Charset
 from ..line import Line, Tone, first_fit, join, line, width
-from ..series import is_live, latency_quantiles, shown, shown_quantiles
+from ..series import first_quantiles, is_live, latency_quantiles, recent, shown, shown_quantiles, three
 from .heat import SHADES, Heat
 from .lines import Curve, Lines
 from .panel import Panel, spread_hint
@@ -23,7 +23,7 @@ _LINES: Final[tuple[tuple[str, str, Tone], ...]] = (("p50", "━", "one"), ("p95
 def latencies(snapshot: Snapshot, cells: int, shades: str = "") -> Line:
     """Return p50, p95 and p99 of the last minute (of all that is shown, once ended), each with its line.
 
-    Beside a heat map they have no lines; its `shades` are told instead.
+    Beside a heat map they have no lines; its `shades` are told instead. `first` is when half of the streams had begun.
     """
     live = is_live(snapshot)
     values = latency_quantiles(snapshot, RECENT_LATENCY_S) if live else shown_quantiles(snapshot)
@@ -34,6 +34,10 @@ def latencies(snapshot: Snapshot, cells: int, shades: str = "") -> Line:
         ),
         "   ",
     )
+    first, _, _ = first_quantiles(recent(snapshot, RECENT_LATENCY_S) if live else shown(snapshot))
+    if first is not None:
+        began = line(("   first ", "dim"), (say.latency(first), "strong"))
+        left = (*left, *began) if width(left) + width(began) <= cells else left
     if not shades:
         return spread_hint(left, line(("last 60 s" if live else span_shown(snapshot), "dim")), cells)
     legends = [line((shades, "one"), (told, "dim")) for told in (" share of requests", " share")]
@@ -65,7 +69,7 @@ class Latency(Panel):
         if not self.fine:
             return Heat(self._counts.of(shown(snapshot), within))
         p50, p95, p99 = quantiles(self._quantiles.of(shown(snapshot), within), within)
-        return Lines((Curve(p99, "three", 1, 2), Curve(p95, "two", 3, 3), Curve(p50, "one")), least=10.0)
+        return Lines((Curve(p99, "three", 1, 2, "."), Curve(p95, "two", 3, 3, "-"), Curve(p50, "one")), least=10.0)
 
     def value_name(self, value: float) -> str:
         """Return a latency in round numbers."""

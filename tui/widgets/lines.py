@@ -19,6 +19,8 @@ class Curve:
     tone: Tone
     on: int = 1
     off: int = 0
+    plain: str = "="
+    """What draws it in ASCII, where a cell has one dot; as in the legend, which has its `━`, `╌` or `┈` replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +38,10 @@ class Lines:
         for ink, curve in enumerate(self.curves):
             canvas.stroke(curve.points, scale.top(height), ink, on=curve.on, off=curve.off)
         tones: dict[int, Tone] = {NO_INK: "dim", **{ink: curve.tone for ink, curve in enumerate(self.curves)}}
-        rows: list[list[Span]] = [[(glyph, tones[ink]) for glyph, ink in canvas.row(row)] for row in range(height)]
+        rows: list[list[Span]] = [
+            [(self._glyph(*cell, charset), tones[cell[1]]) for cell in canvas.row(row)] for row in range(height)
+        ]
         return Picture(rows, names(scale, height, name))
+
+    def _glyph(self, drawn: str, ink: int, charset: Charset) -> str:
+        return self.curves[ink].plain if charset == "ascii" and ink != NO_INK else drawn

@@ -9,10 +9,10 @@ from ...engine.text import clean
 from .. import format as say
 from ..line import Line, join, line
 from ..series import is_live
+from ..summary import mean_rate
 from .errors import error_line
 from .lanes import lane_line
 from .latency import latencies
-from .summary import mean_rate
 from .view import View
 
 LABEL = 12

@@ -1,7 +1,6 @@
 """A widget that draws toned lines, and repaints only those that changed."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -10,43 +9,20 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..glyphs import SUBSTITUTES, Charset
-from ..line import TONES, Line, Tone, crop
+from ..line import Line, Tone, crop
 
 
 class Painted(Widget):
     """Shows lines of text as they are: no markup, no layout, no more cells than the line needs."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in TONES}
-    DEFAULT_CSS = """
-    Painted {
-        height: 1;
-        .tone--strong { text-style: bold; }
-        .tone--dim { color: $foreground 62%; }
-        .tone--ok { color: $success; text-style: bold; }
-        .tone--warn { color: $warning; text-style: bold; }
-        .tone--error { color: $error; text-style: bold; }
-        .tone--one { color: $primary; }
-        .tone--two { color: $secondary; }
-        .tone--three { color: $warning; }
-        .tone--key { color: $primary; text-style: bold; }
-        .tone--chosen { text-style: bold reverse; }
-    }
-    Painted:ansi {
-        .tone--dim { color: ansi_default; text-style: dim; }
-        .tone--ok { color: ansi_blue; }
-    }
-    Painted:ansi:dark {
-        .tone--one, .tone--key, .tone--ok { color: ansi_bright_cyan; }
-        .tone--two { color: ansi_bright_magenta; }
-        .tone--three, .tone--warn { color: ansi_bright_yellow; }
-        .tone--error { color: ansi_bright_red; }
-    }
-    """
+    DEFAULT_CSS = "Painted { height: 1; }"
 
     def __init__(self, *, charset: Charset = "braille", id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - textual's name
         super().__init__(id=id, classes=classes)
         self.charset: Charset = charset
         self.lines: tuple[Line, ...] = ()
+        self._styles_by_tone: dict[Tone, Style] = {}
+        """Looked up once: components of each widget would triple what textual needs to restyle a screen."""
 
     def paint(self, lines: Sequence[Line]) -> None:
         """Show these lines from now on."""
@@ -65,8 +41,22 @@ class Painted(Widget):
         """Return a line with its tones as styles, filled to `width`."""
         substitutes = SUBSTITUTES[self.charset]
         segments = [Segment(text.translate(substitutes), self.style_of(tone)) for text, tone in line]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self.style_of(""))
 
     def style_of(self, tone: Tone) -> Style:
         """Return the theme's style for a tone."""
-        return self.get_component_rich_style(f"tone--{tone}") if tone else self.rich_style
+        if tone not in self._styles_by_tone:
+            self._styles_by_tone[tone] = self._look_up(tone)
+        return self._styles_by_tone[tone]
+
+    def _look_up(self, tone: Tone) -> Style:
+        if not tone:
+            return self.rich_style
+        styles = self.app.get_component_styles(f"tone--{tone}")  # pyright: ignore[reportUnknownMemberType] - any app
+        color = (self.background_colors[1] + styles.color).rich_color if styles.has_rule("color") else None
+        return self.rich_style + styles.text_style + Style.from_color(color)
+
+    def notify_style_update(self) -> None:
+        """Look all tones up again, as the theme may be another one."""
+        super().notify_style_update()
+        self._styles_by_tone.clear()

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Final
 
-from rich.cells import chop_cells
 from textual.geometry import Size
 
 from ...engine.store.latest import Preview
 from ...engine.text import clean
 from .. import format as say
-from ..line import Line, Span, fit, line, width
+from ..line import Line, Span, fit, line, paragraph, width
 
 _MARK: Final = 2
 _IDS: Final = ((160, 36), (120, 24), (76, 14), (0, 11))
@@ -63,7 +61,7 @@ def result_lines(row: Preview, room: Size) -> list[Line]:
     took = "no request" if row.cached else f"{say.plural(row.attempts, 'attempt')}, {say.latency(row.latency_ms)}"
     about = ", ".join(each for each in (say.moment(row.at), took, clean(row.model)) if each)
     head = line((clean(row.key, 80), "strong"), "  ", end_span(row), (f"  {about}", "dim"))
-    return [head, *_wrapped(row.text or "(empty)", room)]
+    return [head, *paragraph(row.text or "(empty)", *room)]
 
 
 def _columns(cells: int) -> Sequence[Column]:
@@ -84,10 +82,3 @@ def _id(row: Preview) -> Span:
 
 def _short_end(row: Preview) -> Span:
     return ("✕ failed", "error") if row.status == "failed" else end_span(row)
-
-
-def _wrapped(text: str, room: Size) -> list[Line]:
-    """Return a text in lines, no more of it than has room."""
-    cells = max(room.width, 20)
-    parts = wrap(text[: cells * max(room.height, 1)], cells)
-    return [line(piece) for part in parts for piece in chop_cells(part, cells)]

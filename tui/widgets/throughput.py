@@ -81,8 +81,8 @@ class Throughput(Panel):
         items, requests = rates(samples, within, settled, lambda sample: sample.requests)
         limit = levels(samples, within, lambda sample: sample.rpm_limit / 60 or None)
         self.near = limit_drawn(limit, (items, requests))
-        above = (Curve(limit, "dim", 1, 3),) if self.near else ()
-        return Lines((*above, Curve(requests, "two", 3, 3), Curve(items, "one")))
+        above = (Curve(limit, "dim", 1, 3, "."),) if self.near else ()
+        return Lines((*above, Curve(requests, "two", 3, 3, "-"), Curve(items, "one")))
 
     def refused(self, snapshot: Snapshot, within: Frame) -> tuple[int, ...]:
         """Return where a server refused requests."""

@@ -1,25 +1,25 @@
 """Changes of settings in rows, and one of them in full: how the job went in the minute before and after."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
 from textual.geometry import Size
 
-from ...engine.settings import DIALS
 from ...engine.text import clean
 from .. import format as say
+from ..dial import change_text
 from ..limiting import percent
-from ..line import Line, crop, fit, line
+from ..line import Line, crop, fit, line, width
 from ..turns import Pace, Turn
-from .dials import name_of, value_of
 
 _LEAST_CHANGE: Final = 26
 """Cells that a change needs before there is room for one more number."""
-_FIRST_CELLS: Final = 22
-_NUMBER: Final = 8
-_PAIR: Final = 2 * _NUMBER + 3
-_NUMBERS_CELLS: Final = 41
+_WHEN: Final = 13
+"""Cells of the mark and the time."""
+_NARROW: Final = 70
+_ARROW: Final = " → "
 
 Figure = Callable[[Pace], str]
 FIGURES: Final[tuple[tuple[str, Figure], ...]] = (
@@ -32,28 +32,56 @@ FIGURES: Final[tuple[tuple[str, Figure], ...]] = (
 _WORDS: Final = {"p50": "latency p50", "$/1,000": "cost of 1,000"}
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How many cells each column has, and how many numbers have room."""
+
+    who: int
+    change: int
+    number: int
+    figures: Sequence[tuple[str, Figure]]
+
+
+def columns(cells: int) -> Columns:
+    """Return the columns of a list so wide; where there is little room, who made a change is told below it alone."""
+    who, number = (10, 8) if cells >= _NARROW else (0, 6)
+    pair = 2 * number + len(_ARROW) + 2
+    figures = FIGURES[: max(1, (cells - _WHEN - who - _LEAST_CHANGE) // pair)]
+    return Columns(who, max(10, cells - _WHEN - who - pair * len(figures)), number, figures)
+
+
 def turn_title(cells: int) -> Line:
     """Return the names of the columns."""
-    numbers = "".join(f"  {name:^{_PAIR}}" for name, _ in _figures(cells))
-    return line((f"  {fit('when', 10)}{fit('who', 10)}{fit('change', _change_cells(cells))}{numbers}", "dim"))
+    table = columns(cells)
+    pair = 2 * table.number + len(_ARROW)
+    numbers = "".join(f"  {name:^{pair}}" for name, _ in table.figures)
+    return line((f"{'  when':<{_WHEN}}{fit('who', table.who)}{fit('change', table.change)}{numbers}", "dim"))
 
 
-def turn_line(turn: Turn, cells: int, *, marked: bool) -> Line:
-    """Return one turn: when, who, what, and how it went before and after."""
+def turn_line(turn: Turn, cells: int, *, marked: bool, good: bool) -> Line:
+    """Return one turn: when, who, what, and how it went before and after; a `good` one has a mark."""
+    table = columns(cells)
+    who = f"{fit(clean(turn.who), table.who - 1)} " if table.who else ""
     return (
-        *line("▸ " if marked else "  ", (fit(say.clock(turn.at), 10), "chosen" if marked else "")),
-        *line((f"{fit(clean(turn.who), 9)} ", "dim"), fit(_change(turn), _change_cells(cells))),
-        *(span for _, figure in _figures(cells) for span in line("  ", *_pair(turn, figure))),
+        *line("▸ " if marked else "  ", (fit(say.clock(turn.at), 9), "chosen" if marked else "")),
+        *line(("✓ " if good else "  ", "ok"), (who, "dim"), fit(_change(turn, table.change), table.change)),
+        *(span for _, figure in table.figures for span in line("  ", *_pair(turn, figure, table.number))),
     )
 
 
-def turn_lines(turn: Turn, room: Size) -> list[Line]:
+def turn_lines(turn: Turn, room: Size, *, good: bool) -> list[Line]:
     """Return a turn in full: the numbers at left, every change at right, or as many as have room."""
-    numbers = [line((f"{'':<15}{'before':>13}{'after':>13}", "dim")), *(_number_line(turn, *each) for each in FIGURES)]
-    changes = _cut([clean(f"{say.moment(turn.at)} by {turn.who}"), *change_texts(turn)], room.height)
+    narrow = room.width < _NARROW
+    number, gap = (8, "  ") if narrow else (13, "     ")
+    title = line((f"{'':<15}{'before':>{number}}{'after':>{number}}", "dim"))
+    left = [title, *(_number_line(turn, *each, number) for each in FIGURES)]
+    beside = max(10, room.width - width(title) - len(gap))
+    when = f"{say.clock(turn.at) if narrow else say.moment(turn.at)} by {turn.who}"
+    led_to = ["led to what did well"] if good else []
+    told = [clean(when), *led_to, *(change_text(*each, beside) for each in _steps(turn))]
     return [
-        crop((*(left or line(" " * _NUMBERS_CELLS)), *line("     ", right or "")), room.width)
-        for left, right in zip_longest(numbers, changes, fillvalue=None)
+        crop((*(each or line(" " * width(title))), *line(gap, right or "")), room.width)
+        for each, right in zip_longest(left, _cut(told, room.height), fillvalue=None)
     ]
 
 
@@ -65,37 +93,26 @@ def turn_text(turn: Turn) -> str:
 
 def change_texts(turn: Turn) -> list[str]:
     """Return each setting with its value before and after."""
-    return [change_text(key, old, new) for key, (old, new) in turn.step.items()]
+    return [change_text(*each) for each in _steps(turn)]
 
 
-def change_text(key: str, old: float, new: float) -> str:
-    """Return a change as `delay 0.5 s → 0 s`."""
-    if key not in DIALS:
-        return clean(f"{key} {old:g} → {new:g}")
-    before, after = value_of(key, old), value_of(key, new)
-    unit = after.partition(" ")[2]
-    return f"{name_of(key)} {before.removesuffix(f' {unit}') if unit else before} → {after}"
+def _steps(turn: Turn) -> list[tuple[str, float, float]]:
+    return [(key, old, new) for key, (old, new) in turn.step.items()]
 
 
-def _change(turn: Turn) -> str:
-    first, *others = change_texts(turn)
-    return f"{first} +{len(others)}" if others else first
+def _change(turn: Turn, cells: int) -> str:
+    first, *others = _steps(turn)
+    more = f" +{len(others)}" if others else ""
+    return f"{change_text(*first, cells - len(more))}{more}"
 
 
-def _figures(cells: int) -> Sequence[tuple[str, Figure]]:
-    return FIGURES[: max(1, (cells - _FIRST_CELLS - _LEAST_CHANGE) // (_PAIR + 2))]
+def _pair(turn: Turn, figure: Figure, cells: int) -> Line:
+    return line(f"{figure(turn.before):>{cells}}", (_ARROW, "dim"), f"{figure(turn.after):<{cells}}")
 
 
-def _change_cells(cells: int) -> int:
-    return max(10, cells - _FIRST_CELLS - (_PAIR + 2) * len(_figures(cells)))
-
-
-def _pair(turn: Turn, figure: Figure) -> Line:
-    return line(f"{figure(turn.before):>{_NUMBER}}", (" → ", "dim"), f"{figure(turn.after):<{_NUMBER}}")
-
-
-def _number_line(turn: Turn, name: str, figure: Figure) -> Line:
-    return line((f"{_WORDS.get(name, name):<15}", "dim"), f"{figure(turn.before):>13}", f"{figure(turn.after):>13}")
+def _number_line(turn: Turn, name: str, figure: Figure, cells: int) -> Line:
+    before, after = figure(turn.before), figure(turn.after)
+    return line((f"{_WORDS.get(name, name):<15}", "dim"), f"{before:>{cells}}", f"{after:>{cells}}")
 
 
 def _cut(texts: list[str], most: int) -> list[str]:

@@ -1,0 +1,245 @@
+"""The HTTP client of the hot path: aiohttp, with everything a batch of API calls does not need left out."""
+
+import asyncio
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib.metadata import version
+from typing import Final
+from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientError,
+    ClientOSError,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    ServerDisconnectedError,
+    TCPConnector,
+)
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from yarl import URL
+
+from ..outcome import Outcome
+from .failures import AnswerTooLargeError, HungUpError, connect_limit_s, explain
+from .transport import Request, Response, TransportError
+
+MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
+"""2,048 vectors of 3,072 numbers, in digits, stay below this."""
+KEEP_ALIVE_S: Final = 30.0
+"""An idle connection older than this is not trusted: middleboxes forget one silently from a minute on."""
+DNS_CACHE_S: Final = 60
+STALE_S: Final = 0.3
+"""A server that had closed a connection says so within a round trip; one that takes longer may have been at work."""
+_RAW_BODY_BYTES: Final = 1024 * 1024
+"""aiohttp warns about bytes longer than this, and takes them from a stream in pieces without a word."""
+
+_answered: WeakSet[ResponseHandler] = WeakSet()
+"""Connections that have brought an answer, so that the next request on one of them may find it stale."""
+
+
+class AiohttpTransport:
+    """A Transport over one pool of kept-alive connections; made anywhere, used from one event loop.
+
+    Proxies come from the environment as it is when the transport is made. How many requests go out at once is the
+    caller's matter: the pool has no limit of its own.
+
+    A request that finds its kept-alive connection closed is sent once more, on a fresh one, whatever its method: the
+    connection had to be a reused one, no answer has begun, and the drop came within 0.3 s of the send, as it does
+    from a server that had hung up before it could read the request. Anything later or less clear may have been worked
+    on and paid for, so it is reported, and counted, as the failed attempt it is.
+    """
+
+    def __init__(self, *, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self._max_answer_bytes = max_answer_bytes
+        self._target = lru_cache(maxsize=256)(partial(_target, getproxies()))
+        self._pool: ClientSession | None = None
+        self._fresh: ClientSession | None = None
+        self._reading: set[ClientResponse] = set()
+        self._closed = False
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open now, idle ones among them."""
+        pools = (session.connector for session in (self._pool, self._fresh) if session is not None)
+        return sum(pool.connections for pool in pools if isinstance(pool, _Connector))
+
+    async def send(self, request: Request, *, timeout_s: float) -> Response:
+        """Send one request and return its whole answer, whatever its status; raises TransportError and nothing else."""
+        if self._closed:
+            raise TransportError(Outcome.CONNECTION, "the transport is closed")
+        target = self._target(request.url)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._send_or_resend(request, target, _limits(timeout_s))
+        except (ClientError, OSError, ValueError, RuntimeError) as error:
+            # Not chained: the text of aiohttp's errors holds whole URLs, and their parts the headers.
+            raise explain(error, target.origin, timeout_s) from None
+
+    async def aclose(self) -> None:
+        """Close every connection; what is still in flight fails."""
+        self._closed = True
+        for response in self._reading:
+            # aiohttp closes the connection of a half-read answer without telling its reader.
+            response.close()
+        for session in (self._pool, self._fresh):
+            if session is not None:
+                await session.close()
+
+    async def _send_or_resend(self, request: Request, target: "_Target", limits: ClientTimeout) -> Response:
+        self._pool = self._pool or _session(keep_alive=True)
+        try:
+            return await self._exchange(self._pool, request, target, limits)
+        except HungUpError as error:
+            if not error.stale:
+                raise
+        # The pool may hold more connections that the server has closed, so this one comes from outside it.
+        self._fresh = self._fresh or _session(keep_alive=False)
+        return await self._exchange(self._fresh, request, target, limits)
+
+    async def _exchange(
+        self, session: ClientSession, request: Request, target: "_Target", limits: ClientTimeout
+    ) -> Response:
+        body = request.body or None  # aiohttp gives even an empty one a type
+        now = asyncio.get_running_loop().time
+        sent = now()
+        response = await session.request(
+            request.method,
+            target.url,
+            data=body if body is None or len(body) <= _RAW_BODY_BYTES else io.BytesIO(body),
+            headers=request.headers,
+            allow_redirects=False,
+            proxy=target.proxy,
+            timeout=limits,
+        )
+        self._reading.add(response)
+        try:
+            first = await response.content.readany()
+            first_ms = (now() - sent) * 1000
+            answer = await self._whole_body(response, first)
+        except BaseException:
+            response.close()
+            raise
+        finally:
+            self._reading.discard(response)
+        return Response(response.status, _lower_case(response.headers), answer, first_ms)
+
+    async def _whole_body(self, response: ClientResponse, piece: bytes) -> bytes:
+        """Return the body, read in pieces so that no answer, packed or not, outgrows its limit in memory."""
+        pieces: list[bytes] = []
+        left = self._max_answer_bytes
+        while piece:
+            left -= len(piece)
+            if left < 0:
+                raise AnswerTooLargeError(self._max_answer_bytes)
+            pieces.append(piece)
+            piece = await response.content.readany()
+        return b"".join(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a URL's text means, worked out once."""
+
+    url: URL
+    origin: str
+    proxy: URL | None
+
+
+def _target(proxies: Mapping[str, str], text: str) -> _Target:
+    try:
+        url = URL(text)
+        host, port = url.host_subcomponent, url.port
+    except ValueError:
+        host = port = url = None
+    if url is None or not host or url.scheme not in {"http", "https"}:
+        raise TransportError(Outcome.CONNECTION, "the URL of a request must be of the form http(s)://host/path")
+    return _Target(url, f"{host}:{port}", _proxy(proxies, url))
+
+
+def _proxy(proxies: Mapping[str, str], url: URL) -> URL | None:
+    """Return the proxy for a URL; aiohttp's own look-up costs two thread hops and a file read each request."""
+    text = proxies.get(url.scheme)
+    if not text or proxy_bypass(f"{url.host}:{url.port}"):
+        return None
+    try:
+        proxy = URL(text if "://" in text else f"http://{text}")
+        usable = proxy.scheme in {"http", "https"} and bool(proxy.host)
+    except ValueError:
+        proxy, usable = None, False
+    if not usable:
+        name = f"{url.scheme}_proxy"
+        raise TransportError(Outcome.CONNECTION, f"the environment's {name} must be of the form http://host:port")
+    return proxy
+
+
+class _LeanRequest(ClientRequest):
+    """A request with two headers of its own instead of aiohttp's four."""
+
+    DEFAULT_HEADERS = {"Accept-Encoding": "gzip, deflate", "User-Agent": f"batchtop/{version('batchtop')}"}  # noqa: RUF012
+
+
+class _WatchedResponse(ClientResponse):
+    """A response that knows whether the connection it should have come by was stale."""
+
+    async def start(self, connection: Connection) -> ClientResponse:
+        """Wait for the head of the answer; raises HungUpError when the connection ends first."""
+        protocol = connection.protocol
+        sent = asyncio.get_running_loop().time()
+        try:
+            await super().start(connection)
+        except (ServerDisconnectedError, ClientOSError) as error:
+            soon = asyncio.get_running_loop().time() - sent < STALE_S
+            raise HungUpError(stale=soon and protocol in _answered and not _has_begun(error)) from error
+        if protocol is not None:
+            _answered.add(protocol)
+        return self
+
+
+class _Connector(TCPConnector):
+    """A pool that knows how many of its connections are open."""
+
+    @property
+    def connections(self) -> int:
+        """Those in use and those kept for later; one that is just being made has no transport yet."""
+        kept = (handler for handlers in self._conns.values() for handler, _ in handlers)
+        transports = (handler.transport for handler in (*self._acquired, *kept))
+        return sum(transport is not None and not transport.is_closing() for transport in transports)
+
+
+def _has_begun(error: ClientConnectionError) -> bool:
+    """Whether part of an answer came before the end: aiohttp then hands over what it had of the head."""
+    return isinstance(error, ServerDisconnectedError) and not isinstance(error.message, str)
+
+
+def _session(*, keep_alive: bool) -> ClientSession:
+    connector = _Connector(
+        limit=0,
+        ttl_dns_cache=DNS_CACHE_S,
+        keepalive_timeout=KEEP_ALIVE_S if keep_alive else None,
+        force_close=not keep_alive,
+    )
+    return ClientSession(
+        connector=connector,
+        cookie_jar=DummyCookieJar(),
+        request_class=_LeanRequest,
+        response_class=_WatchedResponse,
+    )
+
+
+@lru_cache(maxsize=64)
+def _limits(timeout_s: float) -> ClientTimeout:
+    """Return the limit on connecting; the one on the whole is `send`'s, so that a resend is inside it."""
+    return ClientTimeout(total=None, connect=connect_limit_s(timeout_s), ceil_threshold=math.inf)
+
+
+def _lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers under lower-case names; of a repeated one the last."""
+    return {name.lower(): value for name, value in headers.items()}
