@@ -22,14 +22,14 @@ import msgspec
 import uvloop
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.item import Item
-from batchtop.engine.job import ChatSpec
 from batchtop.engine.limits import Lane, Limits
 from batchtop.engine.simulator import Arrival, Behaviour, serve
 from batchtop.engine.simulator.questions import Chat, Message
 from batchtop.engine.simulator.replies import usage_of
 from batchtop.engine.tasks import Task, build_task
-from batchtop.engine.transport import Transport
-from batchtop.engine.transport_aiohttp import AiohttpTransport
+from batchtop.engine.taskspec import ChatSpec
+from batchtop.engine.transports import Transport
+from batchtop.engine.transports.aiohttp import AiohttpTransport
 
 MODEL = "gpt-4o-mini"
 LATENCY_MS = 500

@@ -31,7 +31,7 @@ from batchtop.engine.loading import load
 from batchtop.engine.store import record
 from batchtop.engine.store.reader import Reader
 from batchtop.engine.store.writer import Writer
-from batchtop.engine.transport import Request, Response
+from batchtop.engine.transports import Request, Response
 from scale_made import STARTED_AT, VECTOR, job_of, make_nearly_done, write_input
 
 PROGRAM = (sys.executable, "-m", "batchtop.cli.main")

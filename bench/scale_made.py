@@ -7,12 +7,13 @@ from pathlib import Path
 import msgspec
 import uvloop
 from batchtop.engine.histogram import Histogram
-from batchtop.engine.job import EmbeddingsSpec, InputSpec, JobSpec, OutputSpec
+from batchtop.engine.job import InputSpec, JobSpec, OutputSpec
 from batchtop.engine.settings import Layer
 from batchtop.engine.snapshot import JobState, Sample
 from batchtop.engine.store import record
 from batchtop.engine.store.results import Results
 from batchtop.engine.store.writer import Writer
+from batchtop.engine.taskspec import EmbeddingsSpec
 
 STARTED_AT = 1_760_000_000.0
 DAY_S = 86_400
@@ -33,7 +34,7 @@ def write_input(path: Path, rows: int, *, shuffled: bool) -> Path:
 def job_of(folder: Path, source: Path, port: int = 9) -> JobSpec:
     return JobSpec(
         name="job",
-        input=InputSpec(str(source), "id"),
+        input=InputSpec(str(source), id="id"),
         task=EmbeddingsSpec(model="text-embedding-3-small", text="{text}", base_url=f"http://127.0.0.1:{port}/v1"),
         output=OutputSpec(str(folder / "out.jsonl")),
         layers=(Layer("job file", {"batch_size": 100, "concurrency": 8}),),

@@ -1,6 +1,6 @@
-"""CPU and rate of AiohttpTransport.send beside a bare aiohttp loop: the same requests, turn by turn, in one run.
+"""CPU and rate of both HTTP transports beside a bare aiohttp loop: the same requests, turn by turn, in one run.
 
-    python bench/transport.py [--requests 5000] [--in-flight 100] [--rounds 10] [--uvloop]
+    python bench/transport.py [--requests 5000] [--in-flight 100] [--rounds 10] [--uvloop] [--tls]
 
 The server is a process of its own that answers every request with the same 600 bytes, so that what is measured is the
 client.
@@ -9,15 +9,22 @@ client.
 import argparse
 import asyncio
 import multiprocessing
+import os
+import ssl
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import aiohttp
 import uvloop
-from batchtop.engine.transport import Request
-from batchtop.engine.transport_aiohttp import AiohttpTransport
+from batchtop.engine.transports import Request, Transport
+from batchtop.engine.transports.aiohttp import AiohttpTransport
+from batchtop.engine.transports.fast import FastTransport
+
+PEM = Path(__file__).parents[1] / "tests" / "engine" / "localhost.pem"
 
 HEADERS = {"Authorization": "Bearer key", "Content-Type": "application/json"}
 BODY = b'{"model": "m", "messages": [{"role": "user", "content": "%s"}]}' % (b"x" * 200)
@@ -47,22 +54,34 @@ class Answering(asyncio.Protocol):
             self.transport.write(ANSWER)
 
 
-async def answer_forever(ready: Connection) -> None:
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=4096)
+def certified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(PEM)
+    return context
+
+
+async def answer_forever(ready: Connection, context: ssl.SSLContext | None) -> None:
+    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0, backlog=4096, ssl=context)
     ready.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
 def serve(ready: Connection) -> None:
-    uvloop.run(answer_forever(ready))
+    uvloop.run(answer_forever(ready, None))
+
+
+def serve_tls(ready: Connection) -> None:
+    uvloop.run(answer_forever(ready, certified()))
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(*, tls: bool) -> Iterator[str]:
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve_tls if tls else serve, args=(there,), daemon=True
+    )
     process.start()
-    yield f"http://127.0.0.1:{here.recv()}/v1/chat/completions"
+    yield f"http{'s' if tls else ''}://127.0.0.1:{here.recv()}/v1/chat/completions"
     process.terminate()
     process.join()
 
@@ -82,21 +101,24 @@ async def measure(send: Send, requests: int, in_flight: int) -> tuple[float, flo
 
 async def compare(url: str, options: argparse.Namespace) -> None:
     async with AsyncExitStack() as stack:
-        transport = AiohttpTransport()
-        stack.push_async_callback(transport.aclose)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         limit = aiohttp.ClientTimeout(total=60)
 
-        async def ours() -> bytes:
-            return (await transport.send(Request(url, BODY, HEADERS), timeout_s=60)).body
+        def through(transport: Transport) -> Send:
+            async def send() -> bytes:
+                return (await transport.send(Request(url, BODY, HEADERS), timeout_s=60)).body
+
+            stack.push_async_callback(transport.aclose)
+            return send
 
         async def bare() -> bytes:
             async with session.post(url, data=BODY, headers=HEADERS, timeout=limit) as response:
                 return await response.read()
 
-        found = {"ours": [], "bare": []}
+        sends = {"bare": bare, "aiohttp": through(AiohttpTransport()), "fast": through(FastTransport())}
+        found = {name: [] for name in sends}
         for turn in range(options.rounds):
-            for name, send in (("ours", ours), ("bare", bare))[:: 1 if turn % 2 else -1]:
+            for name, send in list(sends.items())[:: 1 if turn % 2 else -1]:
                 found[name].append(await measure(send, options.requests, options.in_flight))
     report(found)
 
@@ -104,11 +126,12 @@ async def compare(url: str, options: argparse.Namespace) -> None:
 def report(found: dict[str, list[tuple[float, float]]]) -> None:
     """Print the best round of each: what else runs on the machine only ever adds."""
     best = {name: (max(rate for rate, _ in rounds), min(cpu for _, cpu in rounds)) for name, rounds in found.items()}
+    bare_rate, bare_cpu = best["bare"]
     for name, (rate, cpu) in best.items():
-        print(f"{name}: {rate:,.0f} requests/s, {cpu:.0f} us CPU a request")
-    print(
-        f"ours against bare: rate {best['ours'][0] / best['bare'][0]:.2f}, CPU {best['ours'][1] / best['bare'][1]:.2f}"
-    )
+        print(
+            f"{name:<8} {rate:>7,.0f} requests/s, {cpu:>4,.0f} us CPU a request;"
+            f" against bare: rate {rate / bare_rate:.2f}, CPU {cpu / bare_cpu:.2f}"
+        )
 
 
 def main() -> None:
@@ -117,8 +140,11 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--uvloop", action="store_true")
+    parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
-    with server() as url:
+    if options.tls and os.environ.get("SSL_CERT_FILE") != str(PEM):  # which is read when aiohttp is imported
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "SSL_CERT_FILE": str(PEM)})
+    with server(tls=options.tls) as url:
         (uvloop.run if options.uvloop else asyncio.run)(compare(url, options))
 
 

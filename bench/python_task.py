@@ -1,0 +1,136 @@
+"""What processes and threads are worth to a `python` task.
+
+    python bench/python_task.py [--slices 150]
+
+CPU-bound: a handful of calls in two worker processes and in one, turn by turn, so that other load meets both; the
+quietest moments of each tell what the pool does, the median what the machine had left for it.
+Blocking: a whole job of calls that sleep 50 ms, 50 in flight, against the 1,000 a second that are possible.
+A call by itself: what one costs that does nothing, in a worker process, in a thread and on the event loop.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+from batchtop.engine import Engine, load_job
+from batchtop.engine.taskspec import PythonSpec
+from batchtop.engine.transports import Request
+from batchtop.engine.transports.python import PythonTransport
+
+HERE = Path(__file__).parent
+JOB = """\
+[input]
+path = "in.jsonl"
+[task]
+type = "python"
+path = "{here}"
+{task}
+[settings]
+{settings}
+"""
+ROUNDS = 400_000
+SLICE = 8
+REQUEST = Request("python:", b'[{"n": 1}]')
+CALLS = 3_000
+SLEEP_S = 0.05
+
+
+def burn(item: dict[str, int]) -> int:
+    """Keep one core busy for about 20 ms."""
+    total = item["n"]
+    for each in range(ROUNDS):
+        total ^= each
+    return total
+
+
+def rest(_: dict[str, int]) -> None:
+    time.sleep(SLEEP_S)
+
+
+def nothing(_: dict[str, int]) -> None:
+    pass
+
+
+async def nothing_async(_: dict[str, int]) -> None:
+    pass
+
+
+async def run(folder: Path, items: int, task: str, settings: str) -> float:
+    """Return the seconds that a whole job takes."""
+    (folder / "in.jsonl").write_text("".join(json.dumps({"n": number}) + "\n" for number in range(items)))
+    job = folder / "job.toml"
+    job.write_text(JOB.format(here=HERE, task=task, settings=settings))
+    async with Engine(folder / "batchtop.db") as engine:
+        begun = time.perf_counter()
+        end = await engine.run(load_job(job))
+        assert end.exit_code == 0, end
+        return time.perf_counter() - begun
+
+
+def measure(items: int, task: str, settings: str) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        return uvloop.run(run(Path(folder), items, task, settings))
+
+
+async def slice_of(pool: PythonTransport) -> float:
+    """Return the seconds that a handful of calls take, all sent at once."""
+    begun = time.perf_counter()
+    await asyncio.gather(*(pool.send(REQUEST, timeout_s=60) for _ in range(SLICE)))
+    return time.perf_counter() - begun
+
+
+async def processes(slices: int) -> None:
+    pools = [
+        PythonTransport(PythonSpec(call="python_task:burn", mode="process", path=str(HERE), workers=workers))
+        for workers in (1, 2)
+    ]
+    for pool in pools:
+        await slice_of(pool)  # all its workers are there then
+    one, two = zip(*[[await slice_of(pool) for pool in pools] for _ in range(slices)], strict=True)
+    for pool in pools:
+        await pool.aclose()
+    median = statistics.median(before / after for before, after in zip(one, two, strict=True))
+    print(
+        f"CPU-bound, {SLICE} calls, two workers against one: {min(one) / min(two):.2f}x in the quietest moment of"
+        f" {slices} ({min(one):.3f} s, {min(two):.3f} s), {median:.2f}x in the median; wanted of an idle machine: 1.7x"
+    )
+
+
+def threads() -> None:
+    items, flight = 3_000, 50
+    took = measure(items, 'call = "python_task:rest"', f"batch_size = 1\nconcurrency = {flight}")
+    most = flight / SLEEP_S
+    print(f"blocking: {items / took:,.0f} calls/s with {flight} in flight, {items / took / most:.0%} of {most:,.0f}/s")
+
+
+async def call_cost(name: str, mode: str) -> float:
+    transport = PythonTransport(PythonSpec(call=f"python_task:{name}", mode=mode, path=str(HERE), workers=1))
+    begun = time.perf_counter()
+    for _ in range(CALLS):
+        await transport.send(REQUEST, timeout_s=60)
+    took = time.perf_counter() - begun
+    await transport.aclose()
+    return took / CALLS * 1e6
+
+
+def calls() -> None:
+    for name, mode in (("nothing", "process"), ("nothing", "thread"), ("nothing_async", "async")):
+        print(f"a call that does nothing, mode {mode}: {asyncio.run(call_cost(name, mode)):.0f} us")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slices", type=int, default=150)
+    options = parser.parse_args()
+    asyncio.run(processes(options.slices))
+    threads()
+    calls()
+
+
+if __name__ == "__main__":
+    main()
