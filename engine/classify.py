@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -118,7 +119,7 @@ def _classify(status: int, headers: Mapping[str, str], body: bytes) -> tuple[Out
     if is_success and parsed is not None and fault is None:
         return Outcome.OK, ""
     if 300 <= status < 400:
-        return Outcome.AUTH, _say(status, f"redirected to {headers.get('location', 'nowhere')}: set base_url to that")
+        return Outcome.AUTH, _say(status, f"redirected to {_target(headers)}: set base_url to that")
     if fault is None:
         return _by_status(status), _say(status, _plain(body, is_success=is_success), _HINTS.get(status, ""))
     status = _told_status(status, fault)
@@ -202,6 +203,15 @@ def _plain(body: bytes, *, is_success: bool) -> str:
     title = _TITLE.search(text)
     shown = title[1] if title else _TAG.sub(" ", text)
     return f"the body is not JSON, or only a part of it: {shown}" if is_success else shown
+
+
+def _target(headers: Mapping[str, str]) -> str:
+    """Return where a redirect leads, without a name, a password or a query: they may be secret, or an item's own."""
+    try:
+        url = urlsplit(headers.get("location", ""))
+    except ValueError:
+        return "what is no URL"
+    return url._replace(netloc=url.netloc.rpartition("@")[2], query="", fragment="").geturl() or "nowhere"
 
 
 def _say(status: int, message: str, hint: str = "") -> str:

@@ -142,6 +142,9 @@ class Engine:
         runner = Runner(spec, job, parts, writer=writer, clock=clock, redo=redo, afar=afar)
         self._runners[spec.name] = runner
         self._runs[spec.name] = asyncio.create_task(_run(runner, worker), name=f"batchtop-job-{spec.name}")
+        for below in self.active():
+            if below.spec.input.job == spec.name:
+                below.look_again()
         if self._draining:
             runner.drain("the engine is stopping")
         return runner

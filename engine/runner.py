@@ -177,6 +177,11 @@ class Runner:
         if wishes:
             self.change({key: getattr(settings, key) for key in wishes}, who="command line", origin="--set")
 
+    def look_again(self) -> None:
+        """Take more of what the job above answers, which runs again, unless this one was told to end."""
+        if self._intake and self._loop.stop is None and not self.finishing:
+            self._intake.again()
+
     def change(self, values: Mapping[str, Value], *, who: str, origin: str) -> dict[str, tuple[Value, Value]]:
         """Obey other settings from now on, record what changed, and return it: key -> (old, new).
 

@@ -24,6 +24,11 @@ _KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:sk|pk|rk|gsk|hf|xai|r8|nvapi|pplx|csk|fw|tgp|sess)[-_](?=\S*[0-9*])[\w*.-]{8,}|(?<!\w)AIza[\w-]{20,}"
 )
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=*-]{6,}", re.IGNORECASE)
+_SURE_KEY = re.compile(
+    r"authorization: *[a-z]+ +[\w.~+/=-]{6,}"
+    r"|(?<![a-z0-9])(?:sk|gsk|hf|xai|nvapi|pplx)[-_](?=[\w-]*\d)[\w-]{20,}(?![\w./-])",
+    re.IGNORECASE,
+)
 
 HIDDEN: Final = "***"
 
@@ -71,3 +76,8 @@ def key_tag(key: str) -> str:
 def looks_like_key(text: str) -> bool:
     """Return whether `text` has the shape of an API key."""
     return _KEY.match(text) is not None
+
+
+def holds_key(text: str) -> bool:
+    """Return whether an API key surely stands in `text`: what may as well be a file or a model is taken for none."""
+    return _SURE_KEY.search(text) is not None

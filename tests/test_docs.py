@@ -28,7 +28,15 @@ from batchtop.engine.preparespec import StepSpec
 from batchtop.engine.presets import COMPLETE, load_presets, profile
 from batchtop.engine.settings import DIALS, Settings, allowed, show
 from batchtop.engine.simulator import Behaviour, Simulator
-from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec, OpenAIBatchSpec
+from batchtop.engine.taskspec import (
+    ChatSpec,
+    CommandSpec,
+    EmbeddingsSpec,
+    HttpSpec,
+    OpenAIBatchSpec,
+    PythonSpec,
+    TransformersSpec,
+)
 from batchtop.tui.actions import ACTIONS, TITLES
 from batchtop.tui.keys import key_name
 from batchtop.tui.screens.panels import ROOMY
@@ -187,6 +195,10 @@ def test_every_step_of_a_preparation_is_told_with_its_keys(spec):
         ("task", ChatSpec),
         ("task", EmbeddingsSpec),
         ("task", OpenAIBatchSpec),
+        ("task", PythonSpec),
+        ("task", HttpSpec),
+        ("task", CommandSpec),
+        ("task", TransformersSpec),
     ],
 )
 def test_every_key_of_the_job_file_is_told(place, spec):

@@ -1,4 +1,4 @@
-"""Notices a server that turns down every request with the same words: then it is the request, not its item."""
+"""Notices when every item fails with the same words: then it is what is asked, or of whom, and not the items."""
 
 from typing import Final
 
@@ -27,4 +27,4 @@ class Sameness:
         self._words = words
         if self._times < (_FROM_A_PROVEN_LANE if proven else _FROM_A_NEW_LANE):
             return ""
-        return f"the server refuses every item with the same words, {self._times} times in a row: {words}"
+        return f"every item fails with the same words, {self._times} times in a row: {words}"

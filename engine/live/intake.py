@@ -87,7 +87,10 @@ class Intake:
             self._wanted.clear()
             arrivals.mark_open(self._writer, self._job, is_open=True)
             await self._take_all()
+            if self._wanted.is_set() and not self._failure:
+                continue  # the source may have come to its end before it was asked for more
             self._over = True
+            self._wanted.clear()
             if self._failure is None:
                 arrivals.mark_open(self._writer, self._job, is_open=False)
             if self._live.rejected:
@@ -96,11 +99,11 @@ class Intake:
             await self._wanted.wait()
 
     def again(self) -> None:
-        """Look for more rows, where the last had come: the source may have some again."""
+        """Look for more rows, once the last has come: the source may have some again."""
+        self._wanted.set()
         if self._over:
             self._over = False
             self._feed.reopen()
-            self._wanted.set()
 
     def ended(self, end: End, stop: StoppedError | Hold | None) -> End:
         """Return how a run ends that would end like this if all its rows had come."""

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,9 @@ from ..errors import InputError
 from ..text import clean
 from .faults import NOT_TEXT, Faults
 from .row import RawRow
+
+_LOOK_STEPS: Final = 1_000_000
+"""Of SQLite's: some 10 ms."""
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(dict[str, object]).decode
@@ -24,6 +28,7 @@ def read_sqlite(path: Path, query: str | None, faults: Faults) -> Iterator[RawRo
         # Python would have each thread close what it opened; a row may be asked for from any, one after the other.
         with closing(sqlite3.connect(_address(path), uri=True, check_same_thread=False)) as db:
             db.text_factory = _text
+            db.set_progress_handler(lambda: 0, _LOOK_STEPS)  # Python sees Ctrl-C only while it does something itself
             cursor = db.execute(query)
             names = _names(path, cursor)
             for row, values in enumerate(cursor, 1):
@@ -34,6 +39,8 @@ def read_sqlite(path: Path, query: str | None, faults: Faults) -> Iterator[RawRo
                 else:
                     yield row, _decode(payload), payload
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:  # by nobody but a person
+            raise KeyboardInterrupt from None
         raise InputError(f"{path}: input.query: {clean(str(error), 300)}") from None
 
 

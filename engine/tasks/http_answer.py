@@ -27,6 +27,7 @@ class HttpAnswer:
         self._results = compile_path(spec.results, "task.results") if spec.takes == "batch" else None
         self._item_id = compile_template(spec.item_id) if spec.item_id else None
         self._result_id = compile_path(spec.result_id, "task.result_id") if spec.result_id else None
+        self._may_be_an_error = bool(spec.result or spec.ok_when) or spec.takes == "batch"
         self.may_be_empty = not (spec.result or spec.results or spec.item_id or spec.ok_when)
         """Whether an answer without a body will do."""
 
@@ -48,6 +49,11 @@ class HttpAnswer:
         return self._item_id.render(item.fields) if self._item_id else ""
 
     def _check(self, answer: object) -> None:
+        error = cast("dict[str, object]", answer).get("error") if isinstance(answer, dict) else None
+        if error and not self._may_be_an_error:
+            raise LostError(
+                f"the answer's 'error' {told(error)}; where that is fine, have task.ok_when or task.result say so"
+            )
         for path, wanted in self._conditions:
             found = path.find(answer)
             if found != wanted or isinstance(found, bool) is not isinstance(wanted, bool):

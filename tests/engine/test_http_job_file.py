@@ -64,6 +64,7 @@ def test_a_good_one_is_read_and_travels_unchanged(tmp_path: Path, task: str):
         ("body = 5", "body", "found a whole number"),
         ("body = 'q={text}'", "body", "is a table, a list, or a field alone"),
         ("body = { a = 1979-05-27 }", "body", "JSON has no word for"),
+        ("body = { auth = { key = 'sk-proj-abcdefgh12345678ij' } }", "body.auth.key", "would hold a key"),
         ("body = { a = nan }", "body", "JSON has no word for"),
         ("body = { a = [0, { b = 'x}' }] }", "body.a[1].b", "'}' at character 2"),
         ("method = 'GET'\nbody = {}", "body", "can't go with a GET"),

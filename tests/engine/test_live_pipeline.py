@@ -232,6 +232,22 @@ async def test_a_stage_that_still_has_rows_in_hand_takes_more_too_when_its_upstr
     assert outputs(desk, "b") == {0: "B: A: NEW 0"} | {n: f"B: A: TEXT {n}" for n in (1, 2, 3)}
 
 
+async def test_a_stage_that_has_read_all_takes_more_when_only_its_upstream_runs_again(desk: Desk):
+    jobs = [stage(desk, "a"), stage(desk, "b", "a")]
+    desk.provider.latency_s = lambda asked: 0.0 if asked.texts[0].startswith("a:") else 0.3
+    rows = numbered(4)
+    async with desk.engine() as engine:
+        write_rows(desk.input, rows[:3])
+        for spec in jobs:
+            await engine.submit(spec)
+        await engine.wait("a")
+        await until(lambda: desk.provider.in_flight == 3 and _has_read(engine, JobState.FINISHED))
+        write_rows(desk.input, rows)
+        await engine.submit(jobs[0])
+        assert await engine.wait("b") == End(JobState.FINISHED, "", 0)
+    assert outputs(desk, "b") == {n: f"B: A: TEXT {n}" for n in range(4)}
+
+
 def _has_read(engine: Engine, state: JobState) -> bool:
     """Return whether the second stage knows this of the first."""
     intake = engine.job("b")._intake

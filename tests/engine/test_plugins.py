@@ -208,6 +208,7 @@ def test_what_an_answer_depends_on_is_kept_with_the_job(tmp_path):
         ('type = "regex"\npattern = 7', "task.pattern: expected a text, found a whole number"),
         ('type = "regex"\npatern = "a"\npattern = "b"', "task.patern: unknown key; did you mean 'pattern'?"),
         ('type = "regex"\npattern = "("', "task: pattern: missing ), unterminated subpattern at position 0"),
+        ('type = "regex"\npattern = "sk-proj-abcdefgh12345678ij"', "task.pattern: would hold a key"),
         ('type = "regx"', "task.type: 'regx' is no type of task; did you mean 'regex'?"),
         ('type = "comand"', "task.type: 'comand' is no type of task; did you mean 'command'?"),
         ('type = "regex"\npattern = "a"\napi_key_env = "sk-12345678"', "task.api_key_env: wants the NAME"),

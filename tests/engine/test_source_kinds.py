@@ -1,6 +1,7 @@
 """Lines of text, Parquet and SQLite become rows; values that JSON doesn't know become ones that it does."""
 
 import json
+import signal
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -210,3 +211,17 @@ class TestSqlite:
     def test_a_missing_query_is_told(self, data):
         with pytest.raises(InputError, match=r"input\.query, which is missing"):
             read(data)
+
+    def test_a_query_that_takes_for_ever_can_be_interrupted(self, data):
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000000)"
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                read(data, query=f"{numbers} SELECT count(*) AS i FROM n")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)

@@ -1,4 +1,4 @@
-"""Functions of the user's own: on the event loop, in threads, or in processes of their own."""
+"""Functions of the user's own: as coroutines, in threads, or in processes of their own."""
 
 from .transport import PythonTransport
 

@@ -1,21 +1,15 @@
 """A task that is a program: its words, what it is given, and where it is started."""
 
-import re
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from .tasks.template import compile_template
-from .taskspec import CommandSpec
-from .toml_file import Table, TomlFile
+from ..tasks.template import compile_template
+from ..taskspec import CommandSpec
+from ..text import holds_key
+from ..toml_file import Table, TomlFile
 
-_KEY: Final = re.compile(
-    r"authorization: *[a-z]+ +[\w.~+/=-]{6,}"
-    r"|(?<![a-z0-9])(?:sk|gsk|hf|xai|nvapi|pplx)[-_](?=[\w-]*\d)[\w-]{20,}(?![\w./-])",
-    re.IGNORECASE,
-)
-"""Surely one; what may as well be the name of a file or of a model is let through."""
 _WHERE_KEYS_GO: Final = "words are stored and shown: have the program read it from a variable of the environment"
 
 
@@ -25,7 +19,7 @@ def read_command_task(file: TomlFile, table: Table, folder: Path) -> CommandSpec
         file.fail("task.command", 'must be a list of words, as in ["wc", "-w"]: no shell takes a line apart')
     task = file.build(table, CommandSpec, of="task.")
     for number, word in enumerate(task.command):
-        if _KEY.search(word):
+        if holds_key(word):
             file.fail(f"task.command[{number}]", f"would hold a key, which a job file must not; {_WHERE_KEYS_GO}")
     if not task.command[0]:
         file.fail("task.command", "begins with an empty word, and the program is wanted")

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import msgspec
 
-from .errors import TaskError
-from .plugins import plugin_class, texts_of
-from .taskfile_provider import key_names
-from .tasks.template import compile_template
-from .taskspec import PluginSpec
-from .toml_file import Table, TomlFile
+from ..errors import TaskError
+from ..plugins import plugin_class, texts_of
+from ..shape import texts_in
+from ..tasks.template import compile_template
+from ..taskspec import PluginSpec
+from ..text import holds_key
+from ..toml_file import Table, TomlFile
+from .provider import key_names
 
 _OURS = ("type", "api_key_env")
 
@@ -17,6 +19,9 @@ _OURS = ("type", "api_key_env")
 def read_plugin_task(file: TomlFile, table: Table, kind: str, folder: Path) -> PluginSpec:
     """Return the task that a job file describes; raises the file's error."""
     own = {"kind": kind, "path": str(folder), "api_key_env": key_names(file, table, of="task.")}
+    for place, text in texts_in(table, "task"):
+        if holds_key(text):
+            file.fail(place, "would hold a key, which a job file must not; name its variable in task.api_key_env")
     try:
         takes = plugin_class(kind).takes
         options = file.build({key: value for key, value in table.items() if key not in _OURS}, takes, of="task.")

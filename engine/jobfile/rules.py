@@ -3,11 +3,11 @@
 import re
 from typing import Final, cast, get_args
 
-from .expression import Expression, ExpressionError
-from .settings import did_you_mean
-from .tasks.json_path import compile_path
-from .taskspec import ChatSpec, Check, Flaw, Rule, places
-from .toml_file import Table, TomlFile
+from ..expression import Expression, ExpressionError
+from ..settings import did_you_mean
+from ..tasks.json_path import compile_path
+from ..taskspec import ChatSpec, Check, Flaw, Rule, places
+from ..toml_file import Table, TomlFile
 
 _EXAMPLE: Final = '{ field = "confidence", below = 0.7 }'
 

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from .settings import did_you_mean
-from .taskfile_provider import read_provider_task
-from .taskspec import ChatSpec, EmbeddingsSpec, OpenAIBatchSpec, ProviderSpec
-from .toml_file import Table, TomlFile
+from ..settings import did_you_mean
+from ..taskspec import ChatSpec, EmbeddingsSpec, OpenAIBatchSpec, ProviderSpec
+from ..toml_file import Table, TomlFile
+from .provider import read_provider_task
 
 _ASKED: Final[dict[str, type[ProviderSpec]]] = {"chat": ChatSpec, "embeddings": EmbeddingsSpec}
 _KNOWN: Final = {name for kind in _ASKED.values() for name in kind.__struct_fields__}

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from .errors import SettingError
-from .taskfile_rules import check_rule, check_rules, checks_of
-from .taskfile_schema import read_schema
-from .tasks.template import compile_template
-from .tasks.tokens import counter
-from .taskspec import OPENAI_KEY_ENV, OPENAI_URL, ChatSpec, EmbeddingsSpec, Fallback, ProviderSpec, Rule, default_keys
-from .text import looks_like_key
-from .toml_file import Table, TomlFile
+from ..errors import SettingError
+from ..tasks.template import compile_template
+from ..tasks.tokens import counter
+from ..taskspec import OPENAI_KEY_ENV, OPENAI_URL, ChatSpec, EmbeddingsSpec, Fallback, ProviderSpec, Rule, default_keys
+from ..text import looks_like_key
+from ..toml_file import Table, TomlFile
+from .rules import check_rule, check_rules, checks_of
+from .schema import read_schema
 
 _Other = TypeVar("_Other", bound=Fallback)
 

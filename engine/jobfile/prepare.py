@@ -6,10 +6,10 @@ from typing import Final, cast
 
 import msgspec
 
-from .job import InputSpec
-from .preparespec import ChunkSpec, DuplicatesSpec, FilterSpec, PrioritySpec, SampleSpec, StepSpec
-from .settings import did_you_mean
-from .toml_file import Table, TomlFile
+from ..job import InputSpec
+from ..preparespec import ChunkSpec, DuplicatesSpec, FilterSpec, PrioritySpec, SampleSpec, StepSpec
+from ..settings import did_you_mean
+from ..toml_file import Table, TomlFile
 
 _KINDS: Final[dict[str, type[StepSpec]]] = {
     "chunk": ChunkSpec,
@@ -47,7 +47,7 @@ def _tables(file: TomlFile) -> Iterator[tuple[Table, str]]:
 
 
 def _step(file: TomlFile, table: Table, folder: Path, *, of: str) -> StepSpec:
-    from .prepare import StepError, build_step  # noqa: PLC0415 (only jobs that prepare anything pay for it)
+    from ..prepare import StepError, build_step  # noqa: PLC0415 (only jobs that prepare anything pay for it)
 
     kind = _KINDS[_kind(file, table, of)]
     _check_keys(file, table, kind, of)

@@ -4,16 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from .plugins import plugin_names
-from .settings import did_you_mean
-from .taskfile_command import read_command_task
-from .taskfile_http import read_http_task
-from .taskfile_openai_batch import read_openai_batch_task
-from .taskfile_plugin import read_plugin_task
-from .taskfile_provider import read_provider_task
-from .taskfile_python import read_python_task
-from .taskfile_transformers import read_transformers_task
-from .taskspec import (
+from ..plugins import plugin_names
+from ..settings import did_you_mean
+from ..taskspec import (
     ChatSpec,
     CommandSpec,
     EmbeddingsSpec,
@@ -23,7 +16,14 @@ from .taskspec import (
     TaskSpec,
     TransformersSpec,
 )
-from .toml_file import Table, TomlFile
+from ..toml_file import Table, TomlFile
+from .command import read_command_task
+from .http import read_http_task
+from .openai_batch import read_openai_batch_task
+from .plugin import read_plugin_task
+from .provider import read_provider_task
+from .python import read_python_task
+from .transformers import read_transformers_task
 
 _KINDS: Final[dict[str, type[TaskSpec]]] = {
     "chat": ChatSpec,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 
-from .tasks.template import compile_template
-from .taskspec import TransformersSpec
-from .toml_file import Table, TomlFile
+from ..tasks.template import compile_template
+from ..taskspec import TransformersSpec
+from ..toml_file import Table, TomlFile
 
 
 def read_transformers_task(file: TomlFile, table: Table, folder: Path) -> TransformersSpec:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import msgspec
 
-from .job import InputSpec
-from .source.files import kind_of
-from .source.globs import takes_in
-from .toml_file import TomlFile
+from ..job import InputSpec
+from ..source.files import kind_of
+from ..source.globs import takes_in
+from ..toml_file import TomlFile
 
 
 def in_folder(file: TomlFile, found: InputSpec, folder: Path, name: str) -> InputSpec:

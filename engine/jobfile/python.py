@@ -6,9 +6,9 @@ from typing import Final, get_args
 
 import msgspec
 
-from .settings import did_you_mean
-from .taskspec import Mode, PythonSpec
-from .toml_file import Table, TomlFile
+from ..settings import did_you_mean
+from ..taskspec import Mode, PythonSpec
+from ..toml_file import Table, TomlFile
 
 _CALL: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 

@@ -6,16 +6,16 @@ from typing import Final
 
 import msgspec
 
-from .errors import JobFileError, PresetError, SettingError
-from .inputfile import check_apart, in_folder
-from .job import STDIN, InputSpec, JobSpec, OutputSpec, assemble
-from .output.appended import part_of
-from .preparefile import check_steps, read_steps
-from .preparespec import dropped_paths
-from .presets import load_presets
-from .settings import DIALS, Layer, Value
-from .taskfile import read_task
-from .toml_file import TomlFile
+from ..errors import JobFileError, PresetError, SettingError
+from ..job import STDIN, InputSpec, JobSpec, OutputSpec, assemble
+from ..output.appended import part_of
+from ..preparespec import dropped_paths
+from ..presets import load_presets
+from ..settings import DIALS, Layer, Value
+from ..toml_file import TomlFile
+from .input import check_apart, in_folder
+from .prepare import check_steps, read_steps
+from .task import read_task
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _STREAMED: Final = ("jsonl", "csv", "tsv", "lines")
@@ -73,6 +73,8 @@ def _input(file: TomlFile, path: Path) -> InputSpec:
     found = file.build(file.table("input"), InputSpec, of="input.")
     if found.job or not found.path:
         _check_pipeline(file, found, _name(file, path.stem))
+    elif "output" in file.table("input"):
+        file.fail("input.output", "says how the answers of a job are read: it goes with input.job alone")
     if found.path == STDIN and found.format not in {None, *_STREAMED}:
         file.fail("input.format", f"standard input can be {', '.join(_STREAMED)}; {found.format} is for files")
     return in_folder(file, found, path.absolute().parent, _name(file, path.stem))
@@ -84,8 +86,8 @@ def _check_pipeline(file: TomlFile, found: InputSpec, name: str) -> None:
         file.fail("input.path", "is missing: a file, `-` for standard input, or input.job for the answers of a job")
     if found.job == name:
         file.fail("input.job", f"{name} is this job itself")
-    for key in ("path", "id", "format", "query"):
-        if getattr(found, key):
+    for key in ("path", "id", "format", "query", "bad_rows", "rejects"):
+        if key in file.table("input"):
             file.fail(f"input.{key}", f"is for files: items are those of {found.job}, with their ids")
 
 

@@ -6,14 +6,14 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from .shape import texts_in
-from .taskfile_provider import has_port, key_names
-from .tasks.json_path import compile_path
-from .tasks.json_template import lone_field
-from .tasks.template import Template, compile_template
-from .taskspec import HttpSpec
-from .text import redact
-from .toml_file import Table, TomlFile
+from ..shape import texts_in
+from ..tasks.json_path import compile_path
+from ..tasks.json_template import lone_field
+from ..tasks.template import Template, compile_template
+from ..taskspec import HttpSpec
+from ..text import holds_key, redact
+from ..toml_file import Table, TomlFile
+from .provider import has_port, key_names
 
 _URL: Final = re.compile(r"https?://[^\s/?#{}@]+(?:[/?][^\s#]*)?", re.IGNORECASE)
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -87,6 +87,8 @@ def _check_body(file: TomlFile, task: HttpSpec) -> None:
     for key, shape in (("task.body", task.body), ("task.item", task.item)):
         for place, text in texts_in(shape, key):
             template = _template(file, place, text)
+            if holds_key(text):
+                file.fail(place, f"would hold a key, which a job file must not; {_WHERE_KEYS_GO}")
             if place == key == "task.body" and lone_field(template) is None:
                 file.fail(key, 'is a table, a list, or a field alone ("{field}"): what is sent is JSON')
         try:

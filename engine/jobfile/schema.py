@@ -5,8 +5,8 @@ from typing import cast
 
 import msgspec
 
-from .tasks.schema import Schema
-from .toml_file import Table, TomlFile
+from ..tasks.schema import Schema
+from ..toml_file import Table, TomlFile
 
 
 def read_schema(file: TomlFile, table: Table, folder: Path) -> dict[str, object] | None:
