@@ -4,11 +4,10 @@ import asyncio
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.metadata import version
-from typing import Final
-from urllib.request import getproxies, proxy_bypass
+from typing import TYPE_CHECKING, Final
+from urllib.request import getproxies
 from weakref import WeakSet
 
 from aiohttp import (
@@ -25,11 +24,14 @@ from aiohttp import (
 )
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from yarl import URL
 
 from ..outcome import Outcome
 from .failures import AnswerTooLargeError, HungUpError, connect_limit_s, explain
+from .target import Target, read_target
 from .transport import Request, Response, TransportError
+
+if TYPE_CHECKING:
+    from aiohttp.tracing import Trace
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 """2,048 vectors of 3,072 numbers, in digits, stay below this."""
@@ -59,7 +61,7 @@ class AiohttpTransport:
 
     def __init__(self, *, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._max_answer_bytes = max_answer_bytes
-        self._target = lru_cache(maxsize=256)(partial(_target, getproxies()))
+        self._target = lru_cache(maxsize=256)(partial(read_target, getproxies()))
         self._pool: ClientSession | None = None
         self._fresh: ClientSession | None = None
         self._reading: set[ClientResponse] = set()
@@ -93,7 +95,7 @@ class AiohttpTransport:
             if session is not None:
                 await session.close()
 
-    async def _send_or_resend(self, request: Request, target: "_Target", limits: ClientTimeout) -> Response:
+    async def _send_or_resend(self, request: Request, target: Target, limits: ClientTimeout) -> Response:
         self._pool = self._pool or _session(keep_alive=True)
         try:
             return await self._exchange(self._pool, request, target, limits)
@@ -105,7 +107,7 @@ class AiohttpTransport:
         return await self._exchange(self._fresh, request, target, limits)
 
     async def _exchange(
-        self, session: ClientSession, request: Request, target: "_Target", limits: ClientTimeout
+        self, session: ClientSession, request: Request, target: Target, limits: ClientTimeout
     ) -> Response:
         body = request.body or None  # aiohttp gives even an empty one a type
         now = asyncio.get_running_loop().time
@@ -144,42 +146,6 @@ class AiohttpTransport:
         return b"".join(pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What a URL's text means, worked out once."""
-
-    url: URL
-    origin: str
-    proxy: URL | None
-
-
-def _target(proxies: Mapping[str, str], text: str) -> _Target:
-    try:
-        url = URL(text)
-        host, port = url.host_subcomponent, url.port
-    except ValueError:
-        host = port = url = None
-    if url is None or not host or url.scheme not in {"http", "https"}:
-        raise TransportError(Outcome.CONNECTION, "the URL of a request must be of the form http(s)://host/path")
-    return _Target(url, f"{host}:{port}", _proxy(proxies, url))
-
-
-def _proxy(proxies: Mapping[str, str], url: URL) -> URL | None:
-    """Return the proxy for a URL; aiohttp's own look-up costs two thread hops and a file read each request."""
-    text = proxies.get(url.scheme)
-    if not text or proxy_bypass(f"{url.host}:{url.port}"):
-        return None
-    try:
-        proxy = URL(text if "://" in text else f"http://{text}")
-        usable = proxy.scheme in {"http", "https"} and bool(proxy.host)
-    except ValueError:
-        proxy, usable = None, False
-    if not usable:
-        name = f"{url.scheme}_proxy"
-        raise TransportError(Outcome.CONNECTION, f"the environment's {name} must be of the form http://host:port")
-    return proxy
-
-
 class _LeanRequest(ClientRequest):
     """A request with two headers of its own instead of aiohttp's four."""
 
@@ -204,7 +170,15 @@ class _WatchedResponse(ClientResponse):
 
 
 class _Connector(TCPConnector):
-    """A pool that knows how many of its connections are open."""
+    """A pool that knows how many of its connections are open, and gives out none on which something came unasked."""
+
+    async def connect(self, req: ClientRequest, traces: "list[Trace]", timeout: ClientTimeout) -> Connection:
+        """Return a connection; what a server said on an idle one is no answer to the next request, but its end."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
 
     @property
     def connections(self) -> int:

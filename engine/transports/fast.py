@@ -1,4 +1,4 @@
-"""The HTTP client for more requests a second than aiohttp has breath for; the extra `fast` brings its parser."""
+"""The lean HTTP client: aiohttp makes the connections, httptools parses what comes by them; for the extra `fast`."""
 
 import asyncio
 from collections import defaultdict, deque

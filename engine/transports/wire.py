@@ -46,7 +46,7 @@ class Wire(asyncio.Protocol):
         self._waiting = self._loop.create_future()
         self._sent, self._first = self._loop.time(), None
         self._transport.write(message)
-        # Half the price of asyncio.timeout, which has a task to cancel where there is only a future to fail.
+        # A third of the price of asyncio.timeout, which has a task to cancel where there is only a future to fail.
         late = self._loop.call_at(deadline, self._fail, TimeoutError())
         try:
             return await self._waiting

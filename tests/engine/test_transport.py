@@ -226,10 +226,7 @@ async def test_sequential_sends_use_one_connection(transport):
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.05], ids=["at once", "later"])
-async def test_what_nobody_asked_for_is_no_answer_to_the_next(request, transport, wait_s):
-    if wait_s and type(transport).__name__ == "AiohttpTransport":
-        request.applymarker(pytest.mark.xfail(reason="aiohttp keeps what comes on an idle connection"))
-
+async def test_what_nobody_asked_for_is_no_answer_to_the_next(transport, wait_s):
     async def chatter(peer: Peer) -> None:
         await peer.request()
         extra = OK + b"Content-Length: 5\r\n\r\nextra"
