@@ -5,7 +5,8 @@
 CPU-bound: a handful of calls in two worker processes and in one, turn by turn, so that other load meets both; the
 quietest moments of each tell what the pool does, the median what the machine had left for it.
 Blocking: a whole job of calls that sleep 50 ms, 50 in flight, against the 1,000 a second that are possible.
-A call by itself: what one costs that does nothing, in a worker process, in a thread and on the event loop.
+A call by itself: what one costs that does nothing, in a worker process, in a thread and as a coroutine, this also with
+50 and 1,000 in flight.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import uvloop
 from batchtop.engine import Engine, load_job
-from batchtop.engine.taskspec import PythonSpec
+from batchtop.engine.taskspec import Mode, PythonSpec
 from batchtop.engine.transports import Request
 from batchtop.engine.transports.python import PythonTransport
 
@@ -36,7 +37,7 @@ path = "{here}"
 ROUNDS = 400_000
 SLICE = 8
 REQUEST = Request("python:", b'[{"n": 1}]')
-CALLS = 3_000
+CALLS = 6_000
 SLEEP_S = 0.05
 
 
@@ -108,19 +109,26 @@ def threads() -> None:
     print(f"blocking: {items / took:,.0f} calls/s with {flight} in flight, {items / took / most:.0%} of {most:,.0f}/s")
 
 
-async def call_cost(name: str, mode: str) -> float:
+async def call_cost(name: str, mode: Mode, flight: int) -> float:
+    """Return the microseconds of a call, with so many in flight."""
     transport = PythonTransport(PythonSpec(call=f"python_task:{name}", mode=mode, path=str(HERE), workers=1))
+
+    async def one_after_the_other(count: int) -> None:
+        for _ in range(count):
+            await transport.send(REQUEST, timeout_s=60)
+
     begun = time.perf_counter()
-    for _ in range(CALLS):
-        await transport.send(REQUEST, timeout_s=60)
+    await asyncio.gather(*(one_after_the_other(CALLS // flight) for _ in range(flight)))
     took = time.perf_counter() - begun
     await transport.aclose()
     return took / CALLS * 1e6
 
 
 def calls() -> None:
-    for name, mode in (("nothing", "process"), ("nothing", "thread"), ("nothing_async", "async")):
-        print(f"a call that does nothing, mode {mode}: {asyncio.run(call_cost(name, mode)):.0f} us")
+    of_coroutines = [("nothing_async", "async", flight) for flight in (1, 50, 1_000)]
+    for name, mode, flight in (("nothing", "process", 1), ("nothing", "thread", 1), *of_coroutines):
+        cost = min(uvloop.run(call_cost(name, mode, flight)) for _ in range(3))
+        print(f"a call that does nothing, mode {mode}, {flight:,} in flight: {cost:.0f} us")
 
 
 def main() -> None:

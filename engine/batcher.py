@@ -25,7 +25,7 @@ class Batcher:
     @property
     def fresh(self) -> int:
         """New items that wait."""
-        return sum(len(waiting.fresh) for waiting in self._by_rule.values())
+        return sum([len(waiting.fresh) for waiting in self._by_rule.values()])
 
     @property
     def rules(self) -> tuple[int, ...]:

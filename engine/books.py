@@ -5,26 +5,9 @@ from collections.abc import Mapping
 from .answer import Usage
 from .metrics import Tally
 from .outcome import Outcome
-from .price import cost_usd
 from .sampler import Sampler
 from .settle import Settled
 from .store.writer import Writer
-from .taskspec import TaskSpec
-
-
-class TokenPrice:
-    """What the requests of one task cost, 0 where no price is known."""
-
-    def __init__(self, task: TaskSpec) -> None:
-        self._task = task
-
-    def of(self, usage: Usage) -> float:
-        """Return the price of what was used."""
-        return cost_usd(self._task, usage) or 0.0
-
-    def at_most(self, tokens: int) -> float:
-        """Return the highest price that a request of so many tokens can have."""
-        return max(self.of(Usage(tokens, 0, 1)), self.of(Usage(0, tokens, 1)))
 
 
 class Books:

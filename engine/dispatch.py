@@ -234,6 +234,8 @@ class Dispatcher:
 
     def _route(self, rule: int) -> Route:
         """Return the way a batch goes now; where every lane is closed any will do, it says why and ends the job."""
+        if len(self._routes) == 1:
+            return self._routes[0]
         enabled = (route for route in self._routes if route.enabled and route.serves(rule))
         return nearest(self._routes, rule) or next(enabled)
 

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from .books import TokenPrice
 from .clock import Clock, LoopClock
 from .control import Control
 from .ending import End
 from .errors import AuthError, UsageError
 from .job import JobSpec
 from .limits import Lane
-from .live import open_live
+from .live import Live, open_live
 from .metrics import Account
 from .parts import put_together
-from .price import is_priced
+from .price import FREE, is_priced, rate_of
 from .redo import PASSING, Redo
 from .route import Route
 from .runner import Runner
@@ -124,6 +123,24 @@ class Engine:
         source = open_live(spec, self.path, stdin)
         around = Around(self._transport, self._writer, self._clock)
         worker = await asyncio.to_thread(open_worker, spec.task, around)  # it may import a whole library
+        try:
+            return await self._begin(spec, wishes, redo, routes=routes, source=source, worker=worker)
+        except BaseException:
+            if worker:
+                await worker.aclose()
+            raise
+
+    async def _begin(
+        self,
+        spec: JobSpec,
+        wishes: Collection[str],
+        redo: Redo,
+        *,
+        routes: tuple[Route, ...],
+        source: Live | None,
+        worker: Transport | None,
+    ) -> Runner:
+        """Have a job run whose worker is there."""
         job, live = await self._writer.run(lambda db: record.register(db, spec, self._clock.wall(), wishes))
         known = await self._writer.run(lambda db: lanes_now(db, job.id))
         transport, writer, clock = worker or self._transport, self._writer, self._clock
@@ -209,7 +226,7 @@ class Engine:
         for name, key in [(name, key) for key, name in reversed(keys.items())] or [("", None)]:
             used = Account(cost=0.0 if is_priced(task) else None)
             lane = self._lane(task, name, key)
-            yield Route(lane, build_task(task, key), TokenPrice(task), place.tier, model=model, used=used)
+            yield Route(lane, build_task(task, key), rate_of(task) or FREE, place.tier, model=model, used=used)
 
     def _lane(self, task: TaskSpec, key_name: str, key: str | None) -> Lane:
         """Return the lane that all jobs with this server, model and key share; a closed one gets another chance."""

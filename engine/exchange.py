@@ -121,8 +121,8 @@ class Exchange:
         return Exchanged(reply, latency_ms, counts)
 
     async def _admitted(self, lane: Lane, most: Usage) -> Grant:
-        if not lane.waiting and lane.hold() is None:
-            return await lane.admit(most, self)
+        if grant := lane.enter(most):
+            return grant
         wait = asyncio.ensure_future(lane.admit(most, self))
         self._waits[wait] = lane
         self._waiting[lane] += 1

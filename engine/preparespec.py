@@ -8,11 +8,14 @@ from msgspec import Meta, Struct
 from msgspec.json import encode
 from msgspec.structs import replace
 
-from .taskspec import Filled, Positive
+from .taskspec import Filled
 
 LEAST_NEAR: Final = 0.5
+_MOST: Final = 2**62
+"""What every library that counts for a step can hold."""
 
-Length: TypeAlias = Annotated[int, Meta(ge=0)]
+Length: TypeAlias = Annotated[int, Meta(ge=0, le=_MOST)]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=_MOST)]
 _FilePath: TypeAlias = Annotated[str, Meta(min_length=1, pattern="^[^\\x00]+$")]
 
 
@@ -29,7 +32,7 @@ class ChunkSpec(_Step, frozen=True, tag="chunk"):
 
     field: Filled
     """The text; each piece takes its place."""
-    size: Positive
+    size: Count
     """The longest piece: characters, or tokens where a tokenizer is named."""
     overlap: Length = 0
     """How much of a piece the next one begins with, at most."""
@@ -74,9 +77,9 @@ class DuplicatesSpec(_Step, frozen=True, tag="duplicates"):
 class SampleSpec(_Step, frozen=True, tag="sample"):
     """Some of the rows, chosen by their ids, so that the same are chosen again when others come."""
 
-    n: Positive | None = None
+    n: Count | None = None
     share: Annotated[float, Meta(gt=0, le=1)] | None = None
-    seed: int = 0
+    seed: Annotated[int, Meta(ge=-_MOST, le=_MOST)] = 0
     """Another one chooses others."""
 
     @property

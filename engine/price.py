@@ -1,13 +1,37 @@
 """What a task costs: the price of its tokens or of its requests, here and at each of its other places. Pure."""
 
+from typing import Final, NamedTuple
+
 from .answer import Usage
 from .taskspec import ChatSpec, HttpSpec, OpenAIBatchSpec, TaskSpec, places
+
+
+class Rate(NamedTuple):
+    """Prices in USD."""
+
+    million_in: float = 0.0
+    """Of a million tokens that are sent."""
+    million_out: float = 0.0
+    """Of as many that are answered."""
+    request: float = 0.0
+
+    def of(self, usage: Usage) -> float:
+        """Return the price of what was used."""
+        tokens = usage.tokens_in * self.million_in + usage.tokens_out * self.million_out
+        return tokens / 1e6 + usage.requests * self.request
+
+    def at_most(self, tokens: int) -> float:
+        """Return the highest price that a request of so many tokens can have."""
+        return tokens * max(self.million_in, self.million_out) / 1e6 + self.request
+
+
+FREE: Final = Rate()
 
 
 def unpriced(task: TaskSpec) -> str | None:
     """Return the keys of the prices that the first place without them lacks."""
     for place in places(task):
-        if _prices(place.task) is None:
+        if rate_of(place.task) is None:
             return " and ".join(f"{place.table}.{price}" for price in price_keys(task))
     return None
 
@@ -33,20 +57,17 @@ def is_priced(task: TaskSpec) -> bool:
 
 def cost_usd(task: TaskSpec, usage: Usage) -> float | None:
     """Return what `usage` costs with the task's own model, or None where its prices are unknown."""
-    prices = _prices(task)
-    if prices is None:
-        return None
-    price_in, price_out, per_request = prices
-    return (usage.tokens_in * price_in + usage.tokens_out * price_out) / 1e6 + usage.requests * per_request
+    rate = rate_of(task)
+    return None if rate is None else rate.of(usage)
 
 
-def _prices(task: TaskSpec) -> tuple[float, float, float] | None:
-    """Return the USD of a million tokens in, of as many out, and of a request; None where one of them is unknown."""
+def rate_of(task: TaskSpec) -> Rate | None:
+    """Return what a task's own model costs, None where a price of it is unknown."""
     if isinstance(task, OpenAIBatchSpec):
-        prices, share = _prices(task.asked), 1 - task.discount
-        return prices and (prices[0] * share, prices[1] * share, 0.0)
+        rate, share = rate_of(task.asked), 1 - task.discount
+        return rate and Rate(rate.million_in * share, rate.million_out * share)
     price_out = task.price_out if isinstance(task, ChatSpec) else 0.0
     per_request = task.price_per_request if isinstance(task, HttpSpec) else 0.0
     if task.price_in is None or price_out is None or per_request is None:
         return None
-    return task.price_in, price_out, per_request
+    return Rate(task.price_in, price_out, per_request)

@@ -107,11 +107,13 @@ class Runner:
 
     def drain(self, reason: str) -> None:
         """Answer what is in flight, then end; the job can be run again."""
-        if self.active and self._loop.stop is None:
+        if not self.active:
+            return
+        if self._loop.stop is None:
             self._enter(JobState.DRAINING, reason)
             self._loop.end(Hold("drain"))
-            if self._afar:
-                self._afar.let_go()
+        if self._afar:
+            self._afar.let_go()
 
     async def cancel(self, reason: str) -> None:
         """Drop what is in flight and end; the job can be run again."""
@@ -138,7 +140,7 @@ class Runner:
         self._must_be_active()
         route = self._ways.switch(name, enabled=enabled)
         self._loop.reroute(None if enabled else route.lane)
-        self._journal.tell(f"you switched {'on' if enabled else 'off'} {route.lane.name} ({who})")
+        self._journal.tell(f"{who} switched {'on' if enabled else 'off'} {route.lane.name}")
         at = self._clock.wall()
         self._journal.lanes(at, self._ways.states(at))
         return f"{route.lane.name} is {'on' if enabled else 'off; what it has in flight is answered'}"

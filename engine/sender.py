@@ -128,11 +128,14 @@ class Sender:
             self.budget.settle(_at_most(route, call), cost)
 
     def _take_too_large(self, route: Route, call: Call, reply: Reply) -> None:
-        """Halve what no minute has tokens for; an item alone fails, to be tried by a rerun, and many stop the job."""
+        """Halve what no minute has tokens for; an item alone goes on or fails, and many stop the job."""
         if len(call.items) > 1:
             self.batcher.add_parts([*self._search.dropped(call.items), *halves(call.items)])
             return
         self.batcher.add_parts(self._search.spoiled(call.items))
+        alone = zip(call.items, reply.answers, strict=True)
+        if all(self._goes_on(item, answer, route, 0.0, last=True) for item, answer in alone):
+            return
         self._too_large += 1
         if self._too_large > MOST_TOO_LARGE:
             self.give_back(call.items)
@@ -206,9 +209,12 @@ class Sender:
 
 
 def _cost(route: Route, call: Call, reply: Reply) -> float:
-    """Return what a request cost; where the server did not say and may have worked, what it may have cost."""
-    unsaid = reply.usage == Usage() and reply.outcome in _MAYBE_BILLED
-    return _at_most(route, call) if unsaid else route.price.of(reply.usage)
+    """Return what a request cost; where the server did not say and may have worked, what it may have cost.
+
+    What is answered apart is billed apart: a file of which nothing came in time costs nothing.
+    """
+    maybe = reply.outcome in _MAYBE_BILLED and not (call.apart and reply.outcome is Outcome.TIMEOUT)
+    return _at_most(route, call) if maybe and reply.usage == Usage() else route.price.of(reply.usage)
 
 
 def _at_most(route: Route, call: Call) -> float:

@@ -30,9 +30,9 @@ def load_job(path: Path, text: str | None = None) -> JobSpec:
     job = JobSpec(
         name=_name(file, path.stem),
         input=_input(file, path),
-        task=read_task(file, path.absolute().parent),
+        task=read_task(file, _folder(path)),
         output=_output(file, path),
-        prepare=read_steps(file, path.absolute().parent),
+        prepare=read_steps(file, _folder(path)),
         preset=file.text("preset", settings, of="settings."),
         layers=(Layer("job file", {**_dials(file, "settings"), **_dials(file, "limits")}),),
     )
@@ -77,7 +77,7 @@ def _input(file: TomlFile, path: Path) -> InputSpec:
         file.fail("input.output", "says how the answers of a job are read: it goes with input.job alone")
     if found.path == STDIN and found.format not in {None, *_STREAMED}:
         file.fail("input.format", f"standard input can be {', '.join(_STREAMED)}; {found.format} is for files")
-    return in_folder(file, found, path.absolute().parent, _name(file, path.stem))
+    return in_folder(file, found, _folder(path), _name(file, path.stem))
 
 
 def _check_pipeline(file: TomlFile, found: InputSpec, name: str) -> None:
@@ -102,9 +102,15 @@ def _output(file: TomlFile, path: Path) -> OutputSpec:
     )
 
 
+def _folder(job_file: Path) -> Path:
+    """Return the folder of a job file, without the `..` of a path that leads there by a detour."""
+    folder = job_file.absolute().parent
+    return folder.resolve() if ".." in folder.parts else folder
+
+
 def _beside(job_file: Path, name: str) -> str:
     """Return a path written in the job file, which is relative to the file's folder."""
-    return str(job_file.absolute().parent / name)
+    return str(_folder(job_file) / name)
 
 
 def _check_files(file: TomlFile, job: JobSpec) -> None:

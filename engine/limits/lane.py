@@ -78,11 +78,13 @@ class Lane:
         Raises LaneClosed when the lane is or gets closed, RequestTooLarge when the request can never go. Cancelling
         the wait costs the others nothing.
         """
+        return self.enter(most) or await self._wait(most, owner)
+
+    def enter(self, most: Usage) -> Grant | None:
+        """Return leave to send at once, or None where a request has to wait; raises what `admit` does."""
         self._check(most)
         now = self._clock.now()
-        if self._line or self._hold(now) is not None:
-            return await self._wait(most, owner)
-        return self._grant(now, most)
+        return None if self._line or self._hold(now) is not None else self._grant(now, most)
 
     def settle(
         self,

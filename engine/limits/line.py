@@ -50,7 +50,7 @@ class Line:
         self._timer_at = 0.0
 
     def __len__(self) -> int:
-        return sum(map(len, self._queues.values()))
+        return sum(map(len, self._queues.values())) if self._queues else 0
 
     def join(self, most: Usage, owner: object) -> asyncio.Future[Grant | None]:
         """Return the place of one more; it brings None to who was told to go."""

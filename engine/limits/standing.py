@@ -206,11 +206,11 @@ class Standing:
         return self._proven and self.closed is None
 
     def describe(self, now: float) -> tuple[str, str]:
-        """Return the lane's state and the reason for it, as the dashboard shows them."""
+        """Return the lane's state and the reason for it, as the dashboard shows them; none before its first request."""
         if self.closed:
             return ("refused" if self.closed.refused else "broken"), self.closed.reason
         if not self.breaker.closed:
             return "broken", self.breaker.describe(now)
         if now < self.cooldown.until:
             return self.cooldown.describe(self.max_cooldown_s)
-        return "open", "waiting for a first good answer" if self.trial.running else self.throttle.reason
+        return "open", "waiting for a first good answer" if self.trial.tried else self.throttle.reason

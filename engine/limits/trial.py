@@ -11,16 +11,22 @@ class Trial:
     earlier round can say nothing of this one.
     """
 
-    __slots__ = ("places", "round")
+    __slots__ = ("_entered", "places", "round")
 
     def __init__(self, places: int, first_round: int = 0) -> None:
         self.round = first_round
         self.places: float = places
+        self._entered = False
 
     @property
     def running(self) -> bool:
         """Whether no request of this round has been answered well yet."""
         return self.places != math.inf
+
+    @property
+    def tried(self) -> bool:
+        """Whether a trial runs, and some request has gone since the lane is there."""
+        return self._entered and self.running
 
     def begin(self) -> None:
         """Start a round in which one canary goes first."""
@@ -30,6 +36,7 @@ class Trial:
     def enter(self) -> int:
         """Take a place and return the round it belongs to."""
         self.places -= 1
+        self._entered = True
         return self.round
 
     def leave(self, number: int, *, passed: bool) -> None:

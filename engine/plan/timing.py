@@ -12,9 +12,9 @@ from ..taskspec import OpenAIBatchSpec, TaskSpec
 from .forecast import Interval, Work
 
 ASSUMED_LATENCY_S: Final = (0.5, 10.0)
-ASSUMED_BATCH_S: Final = (60.0, 86_400.0)
-"""Of a file that goes to a batch API, whose answers come within a day."""
 """An answer takes so long, from quick to slow, where nothing is known of the server."""
+ASSUMED_BATCH_S: Final = (60.0, 86_400.0)
+"""The same of a file that goes to a batch API, whose answers come within a day."""
 
 _MINUTE_S: Final = 60.0
 _DAY_S: Final = 86_400.0

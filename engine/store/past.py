@@ -63,12 +63,17 @@ def past(db: sqlite3.Connection, spec: JobSpec, wishes: Iterable[str]) -> Past:
 
 
 def _peers(db: sqlite3.Connection, spec: JobSpec) -> list[int]:
-    """Return the jobs that asked the same model on the same server in the same way, the latest first."""
-    query = """SELECT id FROM jobs WHERE spec ->> '$.task.type' = ?1 AND spec ->> '$.task.model' = ?2
-        AND coalesce(spec ->> '$.task.base_url', ?4) = ?3 ORDER BY coalesce(started_at, 0) DESC"""
+    """Return the jobs that asked the same model on the same server in the same way, the latest first.
+
+    A task that names no model, such as a program, is like no other job's: then it is this one alone.
+    """
+    query = """SELECT id FROM jobs WHERE spec ->> '$.task.type' = ?1 AND (
+        spec ->> '$.task.model' = ?2 AND coalesce(spec ->> '$.task.base_url', ?4) = ?3
+        OR spec ->> '$.task.model' IS NULL AND name = ?5
+    ) ORDER BY coalesce(started_at, 0) DESC"""
     task = spec.task
     kind = str(task.__struct_config__.tag)
-    return [job for (job,) in db.execute(query, (kind, task.model, task.base_url, OPENAI_URL))]
+    return [job for (job,) in db.execute(query, (kind, task.model, task.base_url, OPENAI_URL, spec.name))]
 
 
 def _tokens_out(db: sqlite3.Connection, jobs: Sequence[int]) -> float | None:

@@ -32,12 +32,18 @@ REFUSED: Final = "batch_refused"
 """The code of each line of a batch that the provider did not begin: the batch, not the line, is the matter."""
 PUT_BACK: Final = "put_back"
 """The code of a line that nobody answered, and nobody objected to: it goes again as if nothing had been."""
+MISSING: Final = "missing"
+"""The code of a line that a batch, though it is over, has no answer to: it goes again, and that costs an attempt."""
+NEVER_MADE: Final = "never_made"
+"""The code of each line of a batch that the provider did not make when it was asked to, as far as anybody can tell."""
 
 _OUTCOMES: Final = {
     EXPIRED: Outcome.TIMEOUT,
     CANCELLED: Outcome.OVERLOADED,
     REFUSED: Outcome.AUTH,
     PUT_BACK: Outcome.CANCELLED,
+    MISSING: Outcome.SHORT_REPLY,
+    NEVER_MADE: Outcome.OVERLOADED,
     "token_limit_exceeded": Outcome.RATE_LIMITED,
 }
 

@@ -14,7 +14,7 @@ from ..taskspec import ChatSpec
 from ..transports import Response
 from .completion import Choice, Completion, assembled, decode, is_stream
 from .endpoint import Endpoint, UsageBlock
-from .image import image_url
+from .image import image_urls
 from .packed import ENVELOPE_TOKENS, INSTRUCTION, Form, form_of, question, unpack
 from .schema import Schema, response_format
 from .task import Call, Plan, Reply
@@ -141,8 +141,8 @@ class ChatTask:
 
     def _texts(self, item: Item) -> _Texts:
         system = self._system.render(item.fields) if self._system else None
-        images = tuple(image_url(each.render(item.fields), self._folder) for each in self._images)
-        return _Texts(system, self._prompt.render(item.fields), tuple(filter(None, images)))
+        images = image_urls(self._images, item.fields, self._folder) if self._images else ()
+        return _Texts(system, self._prompt.render(item.fields), images)
 
     def _call(self, fit: _Fit) -> Call:
         items = tuple(item for item, _ in fit)

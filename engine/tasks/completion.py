@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 from ..transports import Response
 from .endpoint import UsageBlock
 
 _DONE: Final = b"[DONE]"
+_BOM: Final = b"\xef\xbb\xbf"
 
 
 class Part(Struct):
@@ -50,13 +51,13 @@ class Completion(Struct):
 
 
 class _PieceChoice(Struct):
-    delta: Message = field(default_factory=Message)
+    delta: Message | None = None
     finish_reason: str | None = None
     index: int = 0
 
 
 class _Piece(Struct):
-    choices: list[_PieceChoice] = field(default_factory=list[_PieceChoice])
+    choices: list[_PieceChoice] | None = None
     usage: UsageBlock | None = None
     error: Raw = Raw()
 
@@ -96,11 +97,12 @@ def assembled(body: bytes) -> Streamed:
         if piece.error and bytes(piece.error) != b"null":
             return Streamed(Completion([]), whole=False, fault=event)
         usage = piece.usage or usage
-        for choice in piece.choices:
+        for choice in piece.choices or ():
             if choice.index == 0:
                 begun = True
-                said.append(choice.delta.text() or "")
-                refused.append(choice.delta.refusal or "")
+                delta = choice.delta or Message()
+                said.append(delta.text() or "")
+                refused.append(delta.refusal or "")
                 reason = choice.finish_reason or reason
     message = Message("".join(said), "".join(refused) or None)
     choices = [Choice(message, reason)] if begun else []
@@ -110,7 +112,7 @@ def assembled(body: bytes) -> Streamed:
 def _events(body: bytes) -> Iterator[bytes]:
     """Yield the data of each event; one that the end of the stream cuts off is none."""
     data: list[bytes] = []
-    for line in body.splitlines(keepends=True):
+    for line in body.removeprefix(_BOM).splitlines(keepends=True):
         text = line.rstrip(b"\r\n")
         if text.startswith(b"data:"):
             data.append(text[5:].removeprefix(b" "))

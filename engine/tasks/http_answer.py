@@ -49,11 +49,10 @@ class HttpAnswer:
         return self._item_id.render(item.fields) if self._item_id else ""
 
     def _check(self, answer: object) -> None:
-        error = cast("dict[str, object]", answer).get("error") if isinstance(answer, dict) else None
-        if error and not self._may_be_an_error:
-            raise LostError(
-                f"the answer's 'error' {told(error)}; where that is fine, have task.ok_when or task.result say so"
-            )
+        error = None if self._may_be_an_error else _error_in(answer)
+        if error:
+            why = f"the answer's 'error' is {_brief(error)}"
+            raise LostError(f"{why}; where that is no failure, have task.ok_when or task.result say what is right")
         for path, wanted in self._conditions:
             found = path.find(answer)
             if found != wanted or isinstance(found, bool) is not isinstance(wanted, bool):
@@ -104,6 +103,10 @@ def _ok(result: object) -> Answer:
     return Answer(Outcome.OK, msgspec.json.encode(result))
 
 
+def _error_in(answer: object) -> object:
+    return cast("dict[str, object]", answer).get("error") if isinstance(answer, dict) else None
+
+
 def _brief(value: object) -> str:
     text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 60 else told(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -21,7 +21,7 @@ class PythonSpec(FreeSpec, frozen=True, tag_field="type", tag="python"):
     takes: Takes = "item"
     """The fields of one item; or, for as many results, a list of those of a whole batch, or a list for each field."""
     mode: Mode | None = None
-    """Where it runs; None means the event loop for a coroutine function, and else a thread."""
+    """Where it runs; None means `async` for a coroutine function, and else a thread."""
     workers: Annotated[int, Meta(ge=1, le=1_000)] | None = None
     """Processes at most, for `mode = "process"`; None means as many as there are cores."""
     fields: tuple[Filled, ...] = ()

@@ -15,11 +15,14 @@ from ..outcome import Outcome
 from ..store.remote import RemoteBatch, RemoteBatches
 from ..tasks.batch import ENDPOINTS
 from ..taskspec import OpenAIBatchSpec
+from ..text import safe
 from .around import Around, Tell
 from .following import Following, line_name, refused
 from .transport import Request, Response, TransportError
 
 UPLOAD_S: Final = 600.0
+_FROM_THE_MIDDLE: Final = 500
+"""From this status on it may be a gateway that speaks, and the provider may have done what it was asked to."""
 
 
 class BatchTransport:
@@ -58,6 +61,8 @@ class BatchTransport:
         try:
             if fresh := {name: line for name, line in lines.items() if name not in self._where}:
                 await self._upload(client, fresh)
+                if self._left.is_set():  # meanwhile
+                    self._say_what_goes_on({self._followed[self._where[name]] for name in fresh})
             return Response(200, {}, b"\n".join(await self._answers(lines)))
         except openai.APIStatusError as error:
             return refused(error)
@@ -68,17 +73,19 @@ class BatchTransport:
 
     def let_go(self) -> None:
         """Wait no more; the batches go on."""
+        if self._left.is_set():
+            return
         self._left.set()
-        for each in self._followed.values():
-            if each.waits:
-                self._tell(f"{each.name} goes on at the provider; run the job again to collect its answers", "warn")
+        self._say_what_goes_on(self._followed.values())
 
     async def cancel(self) -> None:
         """Have the provider end what it has; what is answered by then, a later run collects."""
         self._left.set()
-        for each in list(self._followed.values()):
+        every = list(self._followed.values())
+        for each in every:
             await self._store.cancelled(each.batch.tag)
-            self._tell(*await each.cancel())
+        for told in await asyncio.gather(*(each.cancel() for each in every)):
+            self._tell(*told)
 
     async def aclose(self) -> None:
         """Wait no more, and close the connections."""
@@ -89,6 +96,11 @@ class BatchTransport:
             await client.close()
 
     # ── inside ──
+
+    def _say_what_goes_on(self, followed: Iterable[Following]) -> None:
+        for each in followed:
+            if each.waits:
+                self._tell(f"{each.name} goes on at the provider; run the job again to collect its answers", "warn")
 
     def _client(self, request: Request) -> openai.AsyncOpenAI:
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -110,8 +122,9 @@ class BatchTransport:
                 self._tell(f"{len(batch.digests):,} items are in {following.name} already: waiting for that", "info")
             self._opened = True
 
-    def _follow(self, client: openai.AsyncOpenAI, batch: RemoteBatch) -> Following:
-        following = Following(client, batch, poll_s=self._spec.poll, clock=self._around.clock, tell=self._tell)
+    def _follow(self, client: openai.AsyncOpenAI, batch: RemoteBatch, failed: str = "") -> Following:
+        poll_s, clock = self._spec.poll, self._around.clock
+        following = Following(client, batch, poll_s=poll_s, clock=clock, tell=self._tell, failed=failed)
         self._followed[batch.tag] = following
         self._where |= dict.fromkeys(batch.digests, batch.tag)
         return following
@@ -130,11 +143,11 @@ class BatchTransport:
                 completion_window="24h",
                 metadata={"batchtop": tag},
             )
-        except openai.APIStatusError:
-            self._store.left(tag, ())
-            raise
-        except openai.OpenAIError:
-            self._follow(client, batch)  # it may have been made all the same: that is found out first
+        except openai.OpenAIError as error:
+            if isinstance(error, openai.APIStatusError) and error.status_code < _FROM_THE_MIDDLE:
+                self._store.left(tag, ())
+                raise
+            self._follow(client, batch, safe(str(error), ()))  # it may have been made: that is found out first
             return
         await self._store.made(tag, made.id)
         following = self._follow(client, batch._replace(id=made.id))

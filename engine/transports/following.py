@@ -12,7 +12,7 @@ from openai.types import Batch
 
 from ..clock import Clock
 from ..store.remote import RemoteBatch
-from ..tasks.batch import CANCELLED, EXPIRED, PUT_BACK, REFUSED, Line, LineError
+from ..tasks.batch import CANCELLED, EXPIRED, MISSING, NEVER_MADE, PUT_BACK, REFUSED, Line, LineError
 from ..text import safe
 from .around import Tell
 from .transport import Response
@@ -21,6 +21,8 @@ MOST_POLL_S: Final = 60.0
 SLOWER: Final = 1.5
 GIVE_UP_S: Final = 26 * 3600.0
 """A batch is over within a day, says who takes it; one that is not, long after that, is given up."""
+CANCEL_S: Final = 10.0
+"""How long somebody who cancels a job waits for a provider to say that it has heard."""
 _CLOCKS_S: Final = 600
 """How far the clocks here and there may differ."""
 _OVER: Final = frozenset({"completed", "failed", "expired", "cancelled"})
@@ -31,9 +33,11 @@ class Following:
     """Waits for one batch; its task ends with a line of JSON for each item, as the files of the provider have them."""
 
     def __init__(
-        self, client: openai.AsyncOpenAI, batch: RemoteBatch, *, poll_s: float, clock: Clock, tell: Tell
+        self, client: openai.AsyncOpenAI, batch: RemoteBatch, *, poll_s: float, clock: Clock, tell: Tell, failed: str
     ) -> None:
         self.batch = batch
+        self._failed = failed
+        """Why nobody knows whether it was made; nothing for a batch that is, or is of an earlier run."""
         self._client = client
         self._poll_s = poll_s
         self._clock = clock
@@ -66,9 +70,10 @@ class Following:
     async def cancel(self) -> tuple[str, str]:
         """Have the provider end it, and return what came of that, to be told."""
         await self.stop()
+        if not self.batch.id:
+            return f"{self.name} goes on at the provider if it was made: the next run finds out", "warn"
         try:
-            if self.batch.id:
-                await self._client.batches.cancel(self.batch.id)
+            await self._client.batches.cancel(self.batch.id, timeout=CANCEL_S)
         except openai.OpenAIError as error:
             why = safe(str(error), ())
             return f"{self.name} could not be cancelled at the provider, where it goes on: {why}", "warn"
@@ -84,7 +89,7 @@ class Following:
         while self._clock.wall() - self.batch.at < GIVE_UP_S:
             try:
                 if (found := await self._found()) is None:
-                    return self._each(PUT_BACK, "the batch was never made")
+                    return self._each(NEVER_MADE if self._failed else PUT_BACK, f"no batch was made: {self._failed}")
                 self._look_at(found)
                 if found.status in _OVER:
                     return await self._lines(found)
@@ -141,7 +146,7 @@ class Following:
             return EXPIRED, f"{found.id} expired before this was answered"
         if found.status == "cancelled" and not self.batch.cancelled:
             return CANCELLED, f"{found.id} was cancelled at the provider"
-        return PUT_BACK, f"{found.id} has no answer to this"
+        return PUT_BACK if self.batch.cancelled else MISSING, f"{found.id} has no answer to this"
 
     def _refused(self, found: Batch) -> dict[str, bytes]:
         """Return what is said of a batch that was not begun: of its lines, where some are the matter, or of all."""
@@ -176,7 +181,7 @@ def _by_id(content: bytes, void: str) -> dict[str, bytes]:
     """Return the lines of a file by their items, without those of an error that is void."""
     named: dict[str, bytes] = {}
     for raw in content.split(b"\n"):
-        with suppress(ValueError):  # then what it should have answered has no answer
+        with suppress(ValueError, RecursionError):  # then what it should have answered has no answer
             line = _decode_named(raw)
             if line.error is None or not void or line.error.code != void:
                 named[line.custom_id] = raw

@@ -46,8 +46,8 @@ def asked(fields: dict[str, object], *templates: str) -> bytes:
 
 def test_urls_go_as_they_are_paths_wait_for_the_transport_and_an_empty_one_is_none():
     data = "data:image/png;base64,AAAA"
-    fields = {"a": "b/c.png", "b": "https://h/x.jpg", "c": data, "d": ""}
-    body = json.loads(asked(fields, "{a}", "{b}", "{c}", "{d}", "/x/{a}"))
+    fields = {"a": "b/c.png", "b": "https://h/x.jpg", "c": data, "d": "", "e": None}
+    body = json.loads(asked(fields, "{a}", "{b}", "{c}", "{d}", "{e}", "/x/{a}"))
     text, *parts = body["messages"][-1]["content"]
     urls = [part["image_url"]["url"] for part in parts]
     assert text == {"type": "text", "text": "Judge: a"}

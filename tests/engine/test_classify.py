@@ -211,6 +211,22 @@ def test_nothing_a_server_sends_raises(status, body):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://elsewhere:8443/v1/chat", "https://elsewhere:8443/v1/chat"),
+        ("https://jo:pa55@elsewhere/v1?sig=s3cret&user=jo#t0ken", "https://elsewhere/v1"),
+        ("//jo:pa55@elsewhere/v1", "//elsewhere/v1"),
+        ("/login?next=/v1", "/login"),
+        ("https://[elsewhere/v1?sig=s3cret", "what is no URL"),
+        ("?sig=s3cret", "nowhere"),
+        ("", "nowhere"),
+    ],
+)
+def test_of_a_redirect_only_the_place_is_told(location, told):
+    assert classify(302, {"location": location}, b"") == (AUTH, f"HTTP 302: redirected to {told}: set base_url to that")
+
+
 def test_a_deep_body_is_no_trap():
     assert classify(200, {}, b"[" * 100_000)[0] is Outcome.OVERLOADED
     assert classify(500, {}, b'{"error":' * 100_000)[0] is Outcome.OVERLOADED

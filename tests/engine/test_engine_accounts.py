@@ -155,9 +155,9 @@ class TestSwitching:
         lane = "gpt-4o-mini @ 127.0.0.1:9 · KEY_A"
         told_of = [line for line in desk.told() if "switched" in line]
         assert told_of == [
-            f"you switched off {lane} (ann)",
+            f"ann switched off {lane}",
             f"still switched off: {lane}",
-            f"you switched on {lane} (ann)",
+            f"ann switched on {lane}",
         ]
 
     async def test_a_moment_of_the_past_shows_which_were_off_and_what_they_had_done(self, desk: Desk):
@@ -170,7 +170,7 @@ class TestSwitching:
             assert (await asked_for(desk, "lane", name="KEY_A", enabled=False)).applied
             await engine.wait("job")
         shot = desk.snapshot()
-        ((switched,),) = rows_of(desk.workspace, "SELECT at FROM events WHERE message LIKE 'you switched off%'")
+        ((switched,),) = rows_of(desk.workspace, "SELECT at FROM events WHERE message LIKE '% switched off%'")
         with closing(connect(desk.workspace)) as db:
             first, then, last = (
                 lanes_at(db, 1, at) for at in (shot.samples[0].at, switched + 0.01, shot.samples[-1].at)

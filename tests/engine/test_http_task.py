@@ -313,6 +313,31 @@ def test_a_200_may_be_a_refusal(answer: object, outcome: Outcome, message: str):
     assert reply.usage == (Usage() if outcome is Outcome.RATE_LIMITED else BILLED)
 
 
+@pytest.mark.parametrize(
+    ("error", "outcome", "message"),
+    [
+        ("no such city", Outcome.BAD_ITEM, 'is "no such city"; {} (HTTP 200: no such city)'),
+        ({"message": "no such city"}, Outcome.BAD_ITEM, 'is {{"message":"no such city"}}; {} (HTTP 200: no such city)'),
+        ({"city": "unknown"}, Outcome.BAD_ITEM, 'is {{"city":"unknown"}}; {} (HTTP 200)'),
+        ({"code": "rate_limit_exceeded"}, Outcome.RATE_LIMITED, 'is {{"code":"rate_limit_exceeded"}}; {} (HTTP 200)'),
+        (True, Outcome.BAD_ITEM, "is true; {} (HTTP 200: as told beside it)"),
+        ("x" * 70, Outcome.BAD_ITEM, f'is "{"x" * 59}...; {{}} (HTTP 200: {"x" * 70})'),
+        (None, Outcome.OK, ""),
+        (False, Outcome.OK, ""),
+        ("", Outcome.OK, ""),
+        ([], Outcome.OK, ""),
+        (0, Outcome.OK, ""),
+    ],
+)
+def test_a_200_with_an_error_in_it_is_none_unless_the_job_says_what_is(error: object, outcome: Outcome, message: str):
+    answer = {"error": error} | ({"message": "as told beside it"} if error is True else {})
+    reply = read(spec_of(), answer)
+    hint = "where that is no failure, have task.ok_when or task.result say what is right"
+    assert (reply.outcome, reply.message) == (outcome, message and f"the answer's 'error' {message.format(hint)}")
+    for spec in (spec_of(result="error"), spec_of(ok_when={"error": error}), batch(results="r")):
+        assert read(spec, answer | {"r": [1]}).outcome is Outcome.OK
+
+
 @pytest.mark.parametrize("spec", [spec_of(), spec_of(method="DELETE", url=f"{URL}/{{id}}"), batch()])
 def test_an_empty_answer_is_null_where_nothing_is_wanted_of_it(spec: HttpSpec):
     assert outputs(read(spec, b"", status=204)) == [None]

@@ -109,6 +109,14 @@ def test_a_server_of_ones_own_needs_no_key(load):
     assert load(INPUT + CHAT + 'api_key_env = "MY_KEY"').task.api_key_env == ("MY_KEY",)
 
 
+def test_a_job_file_that_is_named_by_a_detour_has_paths_without_it(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "job.toml").write_text(INPUT + CHAT + '[output]\npath = "out.jsonl"')
+    monkeypatch.chdir(tmp_path / "work")
+    job = load_job(Path("../job.toml"))
+    assert (job.input.path, job.output.path) == (str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"))
+
+
 def test_a_relative_job_file_has_absolute_paths(load, tmp_path, monkeypatch):
     load(INPUT + CHAT + '[output]\npath = "-"')
     monkeypatch.chdir(tmp_path)

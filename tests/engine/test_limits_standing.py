@@ -328,6 +328,17 @@ def test_a_new_lane_is_closed_by_one_item_that_is_refused() -> None:
     assert standing.closed is not None
 
 
+def test_a_lane_waits_for_its_first_good_answer_from_its_first_request_on() -> None:
+    standing = Standing()
+    assert standing.describe(0.0) == ("open", "")
+    number = standing.trial.enter()
+    assert standing.describe(0.0) == ("open", "waiting for a first good answer")
+    standing.end(1.0, number, Outcome.TIMEOUT)
+    assert standing.describe(1.0) == ("open", "waiting for a first good answer")
+    standing.end(2.0, standing.trial.enter(), Outcome.OK)
+    assert standing.describe(2.0) == ("open", "")
+
+
 @pytest.mark.parametrize(("standing", "times"), [(Standing(), 20), (proven(), 200)])
 def test_a_server_that_turns_every_item_down_with_the_same_words_closes_the_lane(
     standing: Standing, times: int
@@ -343,9 +354,7 @@ def test_a_server_that_turns_every_item_down_with_the_same_words_closes_the_lane
     assert standing.end(1.0, standing.trial.enter(), Outcome.BAD_ITEM, message=words) is True
     assert standing.closed is not None
     assert standing.closed.refused is False
-    assert (
-        standing.closed.reason == f"the server refuses every item with the same words, {times} times in a row: {words}"
-    )
+    assert standing.closed.reason == f"every item fails with the same words, {times} times in a row: {words}"
 
 
 def test_one_item_that_spoils_the_first_batch_closes_nothing() -> None:

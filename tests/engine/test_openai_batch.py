@@ -23,6 +23,8 @@ from batchtop.engine.jobfile import load_job
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.price import cost_usd, unpriced
 from batchtop.engine.simulator import Behaviour, Simulator
+from batchtop.engine.simulator import batches as simulated
+from batchtop.engine.simulator.refusal import RefusedError
 from batchtop.engine.store.reader import Reader
 from batchtop.engine.tasks import Reply, build_task
 from batchtop.engine.tasks import batch as files
@@ -239,6 +241,47 @@ async def test_what_expired_goes_again_together_and_costs_an_attempt(tmp_path: P
     assert len(done(tmp_path)) == 15
 
 
+async def test_a_batch_of_which_nothing_came_in_time_costs_nothing(tmp_path: Path, provider: Simulator):
+    provider.behaviour = Behaviour(batch_s=0.1, expired_rate=1)
+    prices = {"price_in": 1000.0, "price_out": 1000.0}
+    await run(tmp_path, job(tmp_path, provider.base_url, settings=ALL | {"max_attempts": 1}, **prices))
+    assert len(failed(tmp_path)) == 20
+    with Reader(tmp_path / "w.db") as reader:
+        assert reader.known_job("job").cost == 0
+
+
+async def test_a_line_that_is_never_answered_is_not_uploaded_for_ever(
+    tmp_path: Path, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+):
+    whole = simulated.Batches._end
+
+    def torn(self: simulated.Batches, batch: simulated.Batch, answered: list[simulated.Asked], why: str) -> None:
+        whole(self, batch, answered[:-1], why)
+
+    monkeypatch.setattr(simulated.Batches, "_end", torn)
+    monkeypatch.setattr(simulated, "_without_answer", lambda *_: ())
+    spec = job(tmp_path, provider.base_url, settings=ALL | {"max_attempts": 2, "max_wait": 0.1})
+    assert (await asyncio.wait_for(run(tmp_path, spec), 8)).exit_code == 1
+    assert [len(batch.lines) for batch in provider.batches.values()] == [20, 1]
+    assert [(kind, attempts) for kind, _, attempts in failed(tmp_path).values()] == [("short_reply", 2)]
+    assert len(done(tmp_path)) == 19
+
+
+async def test_an_answer_nested_too_deep_to_be_read_is_none(
+    tmp_path: Path, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+):
+    whole, deep = simulated.Batches._end, b'{"x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+
+    def nested(self: simulated.Batches, batch: simulated.Batch, answered: list[simulated.Asked], why: str) -> None:
+        monkeypatch.setattr(self, "_answer", lambda _: simulated.Answered(200, deep))
+        whole(self, batch, answered, why)
+
+    monkeypatch.setattr(simulated.Batches, "_end", nested)
+    spec = job(tmp_path, provider.base_url, 2, settings=ALL | {"max_attempts": 1})
+    assert (await run(tmp_path, spec)).exit_code == 1
+    assert {kind for kind, _, _ in failed(tmp_path).values()} == {"short_reply"}
+
+
 async def test_a_bad_line_fails_alone(tmp_path: Path, provider: Simulator):
     provider.behaviour = Behaviour(batch_s=0.1, poison="text 7")
     assert (await run(tmp_path, job(tmp_path, provider.base_url))).exit_code == 1
@@ -407,3 +450,76 @@ async def test_the_example_runs_as_it_is(tmp_path: Path, provider: Simulator):
     (tmp_path / "batch.toml").write_text(text)
     assert (await run(tmp_path, load_job(tmp_path / "batch.toml"))).exit_code == 0
     assert len(lines_of(tmp_path / "overnight.out.jsonl")) == 30
+
+
+@pytest.mark.parametrize("made", [True, False])
+async def test_a_gateway_that_fails_while_a_batch_is_made_has_nothing_asked_twice(
+    tmp_path: Path, provider: Simulator, monkeypatch: pytest.MonkeyPatch, *, made: bool
+):
+    whole = simulated.Batches._create
+
+    def broken(self: simulated.Batches, body: bytes, now: float, wall: float) -> simulated.Batch:
+        monkeypatch.setattr(simulated.Batches, "_create", whole)
+        if made:
+            whole(self, body, now, wall)
+        raise RefusedError(502, "Bad gateway")
+
+    monkeypatch.setattr(simulated.Batches, "_create", broken)
+    assert (await run(tmp_path, job(tmp_path, provider.base_url))).exit_code == 0
+    assert [len(batch.lines) for batch in provider.batches.values()] == [20]
+    assert (len(done(tmp_path)), remembered(tmp_path)) == (20, [])
+
+
+async def test_a_provider_that_never_makes_a_batch_is_not_asked_for_ever(
+    tmp_path: Path, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: object) -> simulated.Batch:
+        raise RefusedError(500, "no room")
+
+    monkeypatch.setattr(simulated.Batches, "_create", broken)
+    spec = job(tmp_path, provider.base_url, settings=ALL | {"max_attempts": 1})
+    assert (await asyncio.wait_for(run(tmp_path, spec), 8)).exit_code == 1
+    assert {(kind, "no room" in told) for kind, told, _ in failed(tmp_path).values()} == {("overloaded", True)}
+    assert remembered(tmp_path) == []
+
+
+async def test_a_drain_while_a_file_is_on_its_way_says_which_batch_it_leaves(
+    tmp_path: Path, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+):
+    whole = simulated.Batches._create
+
+    def now_drain(self: simulated.Batches, body: bytes, now: float, wall: float) -> simulated.Batch:
+        runner.drain("a test")
+        return whole(self, body, now, wall)
+
+    monkeypatch.setattr(simulated.Batches, "_create", now_drain)
+    provider.behaviour = Behaviour(batch_s=60.0)
+    async with Engine(tmp_path / "w.db") as engine:
+        runner = await engine.submit(job(tmp_path, provider.base_url))
+        assert (await asyncio.wait_for(engine.wait("job"), 5)).exit_code == 130
+    (batch,) = provider.batches.values()
+    assert f"{batch.id} goes on at the provider" in events(tmp_path)
+
+
+async def test_a_job_that_stops_lets_go_of_the_batches_that_it_waits_for(
+    tmp_path: Path, provider: Simulator, monkeypatch: pytest.MonkeyPatch
+):
+    whole = simulated.Batches._create
+
+    def once(self: simulated.Batches, body: bytes, now: float, wall: float) -> simulated.Batch:
+        if self.all:
+            raise RefusedError(401, "no such key")
+        return whole(self, body, now, wall)
+
+    monkeypatch.setattr(simulated.Batches, "_create", once)
+    provider.behaviour = Behaviour(batch_s=60.0)
+    async with Engine(tmp_path / "w.db") as engine:
+        runner = await engine.submit(
+            job(tmp_path, provider.base_url, settings=ALL | {"batch_size": 10, "concurrency": 2})
+        )
+        await until(lambda: "is refused" in events(tmp_path))
+        runner.drain("a test")
+        end = await asyncio.wait_for(engine.wait("job"), 5)
+    assert end.exit_code == 4
+    assert [batch.status for batch in provider.batches.values()] == ["in_progress"]
+    assert "goes on at the provider; run the job again" in events(tmp_path)

@@ -87,6 +87,9 @@ def test_steps_are_read_in_their_order(tmp_path):
         ('[[prepare]]\nstep = "sample"\nn = 1\nshare = 0.5', r"prepare\[0\].step: a sample needs either"),
         ('[[prepare]]\nstep = "sample"\nshare = 1.5', r"prepare\[0\].share: expected a number <= 1"),
         ('[[prepare]]\nstep = "chunk"\nfield = "t"\nsize = "5"', r"prepare\[0\].size: expected a whole number"),
+        (f'[[prepare]]\nstep = "chunk"\nfield = "t"\nsize = {10**20}', r"prepare\[0\].size: expected .* <= "),
+        (f'[[prepare]]\nstep = "sample"\nn = {2**63}', r"prepare\[0\].n: expected .* <= "),
+        (f'[[prepare]]\nstep = "sample"\nn = 1\nseed = {2**127}', r"prepare\[0\].seed: expected .* <= "),
         (
             '[[prepare]]\nstep = "chunk"\nfield = "t"\nsize = 5\noverlap = 5',
             r"\[0\].overlap: 5 must be less than the s",

@@ -195,7 +195,7 @@ def test_where_a_program_finds_its_own_modules_stays_as_it_was(module, monkeypat
     assert sys.path[-1] == folder
 
 
-# ── in threads, on the loop ──
+# ── in threads ──
 
 
 async def test_blocking_calls_are_as_many_at_once_as_are_sent(module):
@@ -229,26 +229,4 @@ async def test_a_call_that_hangs_in_a_thread_gives_its_place_back(module):
         assert raised.value.outcome is Outcome.TIMEOUT
     assert (await transport.send(Request("", b"[{}]"), timeout_s=30)).body == b'[{"output":null}]'
     sys.modules["words"].end.set()
-    await transport.aclose()
-
-
-@pytest.mark.looptime(noop_cycles=0)
-async def test_a_coroutine_that_takes_too_long_is_cancelled(module):
-    folder = module(
-        """
-        import asyncio
-        cancelled = []
-        async def f(item):
-            try:
-                await asyncio.sleep(item["s"])
-            except asyncio.CancelledError:
-                cancelled.append(item)
-                raise
-        """
-    )
-    transport = PythonTransport(spec(folder))
-    await transport.send(Request("", b'[{"s": 9}]'), timeout_s=10)
-    with pytest.raises(TransportError, match="took longer than 10 s"):
-        await transport.send(Request("", b'[{"s": 11}]'), timeout_s=10)
-    assert sys.modules["words"].cancelled == [{"s": 11}]
     await transport.aclose()

@@ -137,6 +137,14 @@ async def test_an_answer_that_fails_a_check_goes_on_and_no_model_is_asked_twice(
     ]
 
 
+async def test_what_no_minute_of_a_cheaper_model_has_tokens_for_goes_on(tmp_path):
+    async with models(lambda model, _: model) as server:
+        small = Rule(model="small", tpm=10, escalate_when=("error",))
+        assert await run(tmp_path, spec(tmp_path, server, small)) == 0
+    assert {model for model, _ in kept(tmp_path).values()} == {"large"}
+    assert asked(server).total() == 20
+
+
 async def test_without_a_check_for_it_a_failure_is_the_last_word(tmp_path):
     async with models(lambda model, _: 400 if model == "small" else model) as server:
         small = changed(SMALL, escalate_when=("refusal", "cut"))

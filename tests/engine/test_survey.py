@@ -15,6 +15,7 @@ from batchtop.engine.plan.survey import Survey, survey
 from batchtop.engine.redo import Redo
 from batchtop.engine.settings import Layer
 from batchtop.engine.store.planning import Counts
+from batchtop.engine.taskspec import CommandSpec
 from batchtop.engine.testing import Asked, FakeTransport, answered, refused
 from batchtop.engine.transports import Response
 from hypothesis import HealthCheck, given, settings
@@ -215,6 +216,13 @@ async def test_answers_of_before_tell_of_those_to_come(desk: Desk):
     other = desk.survey(desk.job(name="other", task=chat(prompt="? {text}"))).past
     assert (other.tokens_out, other.tokens_out_own, other.latency_own) == (5, False, False)
     assert desk.survey(desk.job(name="third", task=chat(model="m"))).past.tokens_out is None
+
+
+async def test_a_program_is_like_none_but_that_of_its_own_job(desk: Desk):
+    task = CommandSpec(command=("true",))
+    await desk.run(desk.job(numbered(30), task=task))
+    assert desk.survey(desk.job(numbered(60), task=task)).past.latency.total == 30
+    assert desk.survey(desk.job(name="other", task=task)).past.latency.total == 0
 
 
 async def test_settings_changed_while_it_ran_are_those_of_the_next_run_too(desk: Desk):

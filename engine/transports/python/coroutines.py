@@ -26,9 +26,8 @@ class Coroutines:
         self._there = _Line(self._loop)
         self._here: _Line | None = None
         self._tasks = set[asyncio.Task[None]]()
-        self._over = False
-        self._thread = threading.Thread(target=self._serve, name="batchtop-task", daemon=True)
-        self._thread.start()
+        self._over = threading.Event()
+        threading.Thread(target=self._serve, name="batchtop-task", daemon=True).start()
 
     async def run(self, body: bytes, timeout_s: float) -> bytes:
         """Return what a call returns, or raise what it raises; TimeoutError after so long, whatever it does then."""
@@ -46,16 +45,20 @@ class Coroutines:
     async def aclose(self) -> None:
         """End the loop and what still runs there; nobody waits long for what blocks it, or will not be cancelled."""
         self._there.put(self._begin_end)
-        await asyncio.to_thread(self._thread.join, 2 * TIDY_S)
+        await asyncio.to_thread(self._over.wait, 2 * TIDY_S)
 
     # ── in the thread ──
 
     def _serve(self) -> None:
-        while not self._over:
+        while not self._over.is_set():
             # Raised in a task that the function has made, they leave the loop too; who awaits that task hears of it.
             with suppress(SystemExit, KeyboardInterrupt):
                 self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
         self._loop.close()
+        if left:
+            # One that catches whatever there is would, once collected, keep busy for good whichever thread does that.
+            threading.Event().wait()
 
     def _begin(self, asked: "_Asked") -> None:
         asked.task = self._keep(self._answer(asked))
@@ -76,10 +79,12 @@ class Coroutines:
     async def _end(self, left: set[asyncio.Task[Any]]) -> None:
         for task in left:
             task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=TIDY_S)
-        self._over = True
-        self._loop.stop()
+        try:
+            if left:
+                await asyncio.wait(left, timeout=TIDY_S)
+        finally:
+            self._over.set()
+            self._loop.stop()
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Return a task; the loop itself does not keep it from being collected."""
