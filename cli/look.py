@@ -10,7 +10,7 @@ from ..engine.settings import show
 from ..engine.snapshot import ACTIVE, JobRow, JobState, LaneState, Snapshot
 from ..engine.store.lock import owner
 from ..engine.text import clean
-from ..tui.format import count, duration, latency, money, percent, rate, words
+from ..tui.format import count, duration, latency, money, percent, rate, took, words
 from ..tui.lane import countdown, items_of, quotas, shares, source_of
 from ..tui.limiting import shares_text, standing
 from ..tui.series import ETA_S, RECENT_S, eta_s, is_live, latency_quantiles, recent_rate, settled
@@ -88,7 +88,7 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
         yield f"  unsure     {count(job.unsure)} items may have been billed though no answer is kept"
     if job.cut:
         yield f"  cut short  {count(job.cut)} answers, by the token limit"
-    yield f"  time       {duration(job.active_s)} running"
+    yield f"  time       {took(job.active_s)} running"
     if job.spent:
         yield f"  time went  {shares_text(job.spent)}"
     if why := standing(snapshot, briefly=False):

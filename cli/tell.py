@@ -12,10 +12,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ..engine.snapshot import Event, JobState, Snapshot
 from ..engine.text import clean
-from ..tui.format import clock, count, duration, latency, money, percent, plural, rate
+from ..tui.format import clock, count, duration, latency, money, percent, plural, rate, took
 from ..tui.limiting import shares_text, standing
 from ..tui.series import RECENT_S, eta_s, latency_quantiles, recent_rate, settled
-from .draining import flying
+from .draining import draining
 from .facts import facts, mean_rate
 from .say import LogFormat, say
 
@@ -173,7 +173,7 @@ def progress(snapshot: Snapshot, width: float = math.inf) -> str:
     if job.state is JobState.LOADING:
         return job.reason or "looking at the input"
     if job.state is JobState.DRAINING:
-        return f"{count(done)}/{count(job.total)}, {count(job.failed)} failed, draining {flying([snapshot])}"
+        return f"{count(done)}/{count(job.total)}, {count(job.failed)} failed, {draining([snapshot])}"
     median, _, _ = latency_quantiles(snapshot, RECENT_S)
     speed = rate(recent_rate(snapshot, settled))
     where, share = f"{count(done)}/{count(job.total)}", " so far" if job.open else f" ({percent(done, job.total)})"
@@ -212,5 +212,5 @@ def summary(snapshot: Snapshot, sent: Sent | None = None) -> str:
     return (
         f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done{how},"
         f" {count(job.failed)} failed, {count(job.left)} left; {now}{plural(job.requests, 'request')} in"
-        f" {duration(job.active_s)}{runs} ({rate(mean_rate(job))} items/s){cost}{where}"
+        f" {took(job.active_s)}{runs} ({rate(mean_rate(job))} items/s){cost}{where}"
     )

@@ -20,6 +20,7 @@ _UNITS: Final = {
     "max_attempts": "tries",
     "chunk_batches": "batches",
 }
+_ONE: Final = {"items": "item", "tokens": "token", "tries": "try", "batches": "batch"}
 
 
 def name_of(key: str) -> str:
@@ -30,7 +31,10 @@ def name_of(key: str) -> str:
 def value_of(key: str, value: Value) -> str:
     """Return a dial's value with its unit."""
     text = show(key, value)
-    return f"{text} {_UNITS[key]}" if key in _UNITS and not (DIALS[key].unlimited and value == 0) else text
+    if key not in _UNITS or (DIALS[key].unlimited and value == 0):
+        return text
+    unit = _UNITS[key]
+    return f"{text} {_ONE.get(unit, unit) if value == 1 else unit}"
 
 
 def change_text(key: str, old: Value, new: Value, cells: int = 1_000) -> str:

@@ -66,6 +66,11 @@ def latency(milliseconds: float | None) -> str:
     return duration(seconds) if seconds >= 99.95 else f"{seconds:.{1 if seconds >= 9.995 else 2}f} s"
 
 
+def took(seconds: float | None) -> str:
+    """Return how long something lasted, less than ten seconds in three digits: `583 ms`, `2.59 s`, `42 s`, `3m 05s`."""
+    return latency(1000 * seconds) if seconds and seconds < 9.995 else duration(seconds)
+
+
 def money(usd: float | None) -> str:
     """Return an amount in USD, with enough digits to see a small one grow, or `no price` where none is known."""
     if usd is None:

@@ -30,7 +30,8 @@ def export(options: Namespace) -> int:
         kept = own_files(options.db, reader.results.files(job.id))
         with target(options.output, "export", _is_export, kept) as file:
             written = write(file, Export(reader.results, wanted, vectors=job.task == "embeddings"))
-    print(f"{written:,} {'failed items' if options.failed else 'results'} of {job.name}", file=sys.stderr)
+    where = "" if options.output == "-" else f" → {options.output}"
+    print(f"{written:,} {'failed items' if options.failed else 'results'} of {job.name}{where}", file=sys.stderr)
     return 0
 
 

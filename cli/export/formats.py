@@ -9,6 +9,7 @@ from typing import BinaryIO, Final, TypeAlias
 
 import msgspec
 
+from ...engine.errors import UsageError
 from ...engine.store.results import Result, Results, Selection
 from .columns import fields_of, id_text, infer_columns, text_of
 
@@ -32,7 +33,11 @@ HEADS: Final[dict[bool, dict[str, Callable[[Result], str | int]]]] = {
 INPUT: Final = "input."
 """Before the name of a field of the input, in a table's header."""
 
-_SUFFIXES: Final = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_SUFFIXES: Final = {
+    **dict.fromkeys(("", ".jsonl", ".ndjson"), "jsonl"),
+    ".csv": "csv",
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,11 @@ Write: TypeAlias = Callable[[BinaryIO, Export], int]
 
 
 def format_of(name: str) -> str:
-    """Return the format that a file's name stands for."""
-    return _SUFFIXES.get(Path(name).suffix.lower(), "jsonl")
+    """Return the format that a file's name stands for; raises UsageError where it stands for none."""
+    suffix = Path(name).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise UsageError(f"{name}: {suffix} is the end of no format: .jsonl, .csv or .parquet, or say --format")
+    return _SUFFIXES[suffix]
 
 
 def writer(name: str) -> Write:

@@ -200,7 +200,7 @@ def _time(plan: Planned) -> str:
         return f"about {low}, however long an answer takes"
     quick, slow = assumed_s(plan.spec.task)
     takes = f"{quick:g} to {slow:g} s" if slow < 60 else f"{duration(quick)} to {duration(slow)}"
-    assumed = f"if an answer takes {takes}, which is assumed: nothing is known of this server yet"
+    assumed = f"if an answer takes {takes}, which is assumed: nothing is known yet"
     return f"from {low} to {high}, {assumed}"
 
 

@@ -9,7 +9,7 @@ from ...engine.settings import DIALS, show
 from ...engine.snapshot import Change, JobRow, LaneState, Snapshot
 from ...engine.store.results import Failures
 from ...engine.text import clean
-from ...tui.format import count, duration, latency, moment, money, percent, plural, rate, words
+from ...tui.format import count, duration, latency, moment, money, percent, plural, rate, took, words
 from ...tui.lane import items_of, shares
 from ...tui.limiting import percent as share_of
 from ...tui.limiting import shares_text
@@ -125,7 +125,7 @@ def rows(account: Account) -> Iterator[tuple[str, str]]:
         yield "lanes", "; ".join(_lanes(account.snapshot.lanes))
     if job.spent:
         yield "time went", shares_text(job.spent)
-    yield "asked", f"{clean(job.model)} at {clean(job.url)}"
+    yield "asked", " at ".join(clean(each) for each in (job.model, job.url) if each)
     yield "input", clean(job.input)
     yield "output", clean(job.output) or "in the workspace: `batchtop export`"
 
@@ -185,11 +185,11 @@ def _lanes(lanes: Sequence[LaneState]) -> Iterator[str]:
 
 def _times(account: Account) -> str:
     began, ended = account.began_at, account.ended_at
-    running = f"{duration(account.job.active_s)} running"
+    running = f"{took(account.job.active_s)} running"
     if began is None or ended is None:
         return running
     until = "now" if is_live(account.snapshot) else moment(ended)
-    return f"{running} of {duration(account.wall_s)}, {moment(began)} to {until}"
+    return f"{running} of {took(account.wall_s)}, {moment(began)} to {until}"
 
 
 def _speed(account: Account) -> str:

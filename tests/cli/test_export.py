@@ -52,13 +52,15 @@ REFUSED = {
     "batchtop.db-wal": "belongs to the job",
     "batchtop.db.lock": "belongs to the job",
     "gone/copy.jsonl": "cannot be written",
+    "copy.xyz": ".xyz is the end of no format: .jsonl, .csv or .parquet, or say --format",
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_what_cannot_be_an_export_is_2_and_nothing_changes(ran: Shell, name: str) -> None:
     before = contents(ran.folder)
-    ended = await ran.run("export", "job", "-o", name)
+    chosen = () if name == "copy.xyz" else ("--format", "jsonl")
+    ended = await ran.run("export", "job", "-o", name, *chosen)
     assert (ended.code, ended.out) == (2, "")
     (line,) = ended.err.splitlines()
     assert line.startswith("batchtop: ")

@@ -22,6 +22,14 @@ def test_durations_in_their_two_largest_units(seconds: float | None, text: str) 
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0194, "19 ms"), (0.583, "583 ms"), (2.594, "2.59 s"), (9.996, "10 s"), (53.4, "53 s"), (185.0, "3m 05s")],
+)
+def test_short_runs_to_the_millisecond(seconds: float, text: str) -> None:
+    assert say.took(seconds) == text
+
+
+@pytest.mark.parametrize(
     ("ms", "text"),
     [(None, "-"), (0.42, "0.4 ms"), (9.999, "10 ms"), (812.4, "812 ms"), (999.6, "1.00 s"), (1_944, "1.94 s"),
      (15_040, "15.0 s"), (125_000, "2m 05s")],

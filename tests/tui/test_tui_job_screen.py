@@ -285,6 +285,15 @@ async def test_events_are_marked_copied_and_followed() -> None:
         assert tui.app.clipboard.startswith("reviews: running\nitems      4,068 done, 12 failed, 4,920 left\n")
 
 
+async def test_a_marked_event_is_told_in_full_where_its_line_has_no_room() -> None:
+    async with dashboard(size=(80, 24)) as tui:
+        assert "allowed" not in tui.text()
+        await tui.press("pageup", "pageup")
+        assert re.search(r"22:12:49 ✕ item 3071 failed: 400 .*\n {12}\S.*allowed", tui.text())
+        await tui.press("end")
+        assert "allowed" not in tui.text()
+
+
 async def test_escape_leads_to_the_list_and_back() -> None:
     async with dashboard() as tui:
         await tui.press("escape")

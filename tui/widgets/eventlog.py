@@ -8,7 +8,8 @@ from textual.geometry import Size
 from ...engine.snapshot import Event, Snapshot
 from ...engine.text import clean
 from .. import format as say
-from ..line import Line, Tone, line, spread
+from ..line import Line, Tone, line, spread, width
+from ..wrapping import wrapped
 from .view import View
 
 _LEVELS: Final[dict[str, tuple[str, Tone]]] = {"info": ("·", "dim"), "warn": ("▲", "warn"), "error": ("✕", "error")}
@@ -19,11 +20,26 @@ def event_text(event: Event) -> str:
     return f"{say.clock(event.at)} {event.level} {clean(event.message)}"
 
 
-def event_line(event: Event, cells: int, *, marked: bool) -> Line:
+def event_line(event: Event, cells: int) -> Line:
     """Return an event as one line: time, level, message."""
-    glyph, tone = _LEVELS.get(event.level, ("·", "dim"))
-    message: Tone = "chosen" if marked else "" if tone == "dim" else tone
-    return spread(line((say.clock(event.at), "dim"), (f" {glyph} ", tone), (clean(event.message), message)), (), cells)
+    tone = _level(event)[1]
+    return spread((*_head(event), *line((clean(event.message), "" if tone == "dim" else tone))), (), cells)
+
+
+def marked_lines(event: Event, cells: int) -> list[Line]:
+    """Return the marked event on as many lines as its message takes."""
+    head = _head(event)
+    rows = [row for _, row in wrapped(line((clean(event.message), "chosen")), max(10, cells - width(head)))]
+    return [(*(line(" " * width(head)) if number else head), *row) for number, row in enumerate(rows)]
+
+
+def _head(event: Event) -> Line:
+    glyph, tone = _level(event)
+    return line((say.clock(event.at), "dim"), (f" {glyph} ", tone))
+
+
+def _level(event: Event) -> tuple[str, Tone]:
+    return _LEVELS.get(event.level, ("·", "dim"))
 
 
 class EventLog(View):
@@ -35,13 +51,15 @@ class EventLog(View):
     """The id of the marked event, or None while following."""
 
     def lines_of(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
-        """Return the events that end with the marked or the newest one."""
+        """Return the events that end with the marked one, which is told in full, or with the newest."""
         if not snapshot.events:
             return [line(("no events yet", "dim"))]
         last = self._index(snapshot)
-        first = max(0, last + 1 - room.height)
-        shown = snapshot.events[first : first + room.height]
-        return [event_line(event, room.width, marked=event.id == self.marked) for event in shown]
+        older = [event_line(each, room.width) for each in snapshot.events[max(0, last - room.height) : last]]
+        newer = [event_line(each, room.width) for each in snapshot.events[last + 1 : last + room.height]]
+        at = snapshot.events[last]
+        here = [event_line(at, room.width)] if self.marked is None else marked_lines(at, room.width)[: room.height]
+        return [*older[max(0, len(older) + len(here) - room.height) :], *here, *newer][: room.height]
 
     def marked_event(self) -> Event | None:
         """Return the marked event, if one is."""
