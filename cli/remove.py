@@ -8,7 +8,7 @@ from typing import Final
 
 from ..engine.errors import UsageError
 from ..engine.snapshot import JobRow
-from ..engine.store.removal import Removed, check_idle, is_half_removed, remove
+from ..engine.store.removal import Removed, check_idle, is_half_removed, left_at_provider, remove
 from ..engine.text import clean
 from ..tui.format import count, money, plural
 from .opened import opened
@@ -23,9 +23,12 @@ def rm(options: Namespace) -> int:
         job = None if is_half_removed(options.db, options.job) else reader.known_job(options.job)
     if job:
         check_idle(options.db, job.name, job.state)
-        if not _agreed(options, " ".join(filter(None, _lost(job)))):
-            print("nothing was removed")
-            return 0
+    if left := left_at_provider(options.db, options.job):
+        what = f"what {options.job} left at the provider goes on there, and may be billed"
+        say(f"{what}, but nobody collects it once the job is removed: {', '.join(map(clean, left))}")
+    if job and not _agreed(options, " ".join(filter(None, _lost(job)))):
+        print("nothing was removed")
+        return 0
     try:
         removed = remove(options.db, options.job, _Progress(options.job).tell)
     except KeyboardInterrupt:

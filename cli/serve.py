@@ -12,7 +12,8 @@ from ..engine.engine import Engine
 from ..engine.errors import BatchtopError
 from ..engine.open_files import allow_many_open_files
 from ..engine.pipeline import in_order
-from .draining import flying_in
+from ..engine.snapshot import Snapshot
+from .draining import draining, flying, seen_in
 from .follow import follow
 from .lookout import lookout
 from .say import LogFormat, say
@@ -44,15 +45,18 @@ class Stopper:
     def _drain(self) -> None:
         self.wanted = True
         self._engine.drain("interrupted; what is in flight is answered")
-        say(f"draining {self._flying(timed=True)}; once more to drop it", self._log_format)
+        say(f"{draining(self._seen())}; once more to drop it", self._log_format)
 
     def _cancel(self) -> None:
-        flying = self._flying(timed=False)
+        dropped = flying(self._seen(), timed=False)
         self._cancelling = {asyncio.create_task(job.cancel("interrupted twice")) for job in self._engine.active()}
-        say(f"dropping {flying}, which may have been billed; once more to leave at once", self._log_format)
+        say(
+            f"dropping {dropped}, which may have been billed; once more to leave at once",
+            self._log_format,
+        )
 
-    def _flying(self, *, timed: bool) -> str:
-        return flying_in(self._engine.path, [job.spec.name for job in self._engine.active()], timed=timed)
+    def _seen(self) -> list[Snapshot]:
+        return seen_in(self._engine.path, [job.spec.name for job in self._engine.active()])
 
 
 def run_here(path: Path, jobs: Sequence[Wanted], report: Report) -> int:

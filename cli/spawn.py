@@ -16,7 +16,7 @@ from ..engine.redo import Redo
 from ..engine.store import commands
 from ..engine.store.lock import owner
 from .ask import answered, wait
-from .draining import flying_in
+from .draining import draining, flying, seen_in
 from .follow import follow
 from .say import LogFormat, say
 from .signals import StopLadder, leave
@@ -82,13 +82,14 @@ async def follow_elsewhere(path: Path, names: Sequence[str], report: Report) -> 
 
 def _asking(path: Path, names: Sequence[str], verb: str, told: str, log_format: LogFormat) -> Callable[[], None]:
     def ask() -> None:
-        flying = flying_in(path, names, timed=verb == "drain")
+        seen = seen_in(path, names)
+        what = draining(seen).removeprefix("draining ") if verb == "drain" else flying(seen, timed=False)
         try:
             for name in names:
                 commands.send(path, name, verb, {}, "command line")
         except BatchtopError as error:
             say(str(error), log_format, kind="error")
         else:
-            say(f"asked the engine to {verb} {', '.join(names)}: {told.format(flying)}", log_format)
+            say(f"asked the engine to {verb} {', '.join(names)}: {told.format(what)}", log_format)
 
     return ask

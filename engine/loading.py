@@ -15,7 +15,9 @@ from .redo import PASSING, Redo
 from .source import Rejected, Rejects, Row, state_of
 from .store import arrivals, items, loads
 from .store.loads import Loaded
+from .store.remote import RemoteBatches
 from .store.writer import Writer
+from .taskspec import OpenAIBatchSpec
 
 
 @dataclass(slots=True)
@@ -108,6 +110,8 @@ async def prepare(
     if redo.fresh:
         await writer.run(lambda db: items.redo(db, job, redo, at))
         tell("all is asked afresh: what was answered before counts no more", "warn")
+        if names := await RemoteBatches(writer, job).forget():
+            tell(f"forgotten, though they go on at the provider and may be billed: {', '.join(names)}", "warn")
     loaded = await load(spec, job, writer, unwanted, afresh=redo.fresh and spec.input.job is not None)
     if loaded:
         for message, level in told(loaded, spec):
@@ -115,6 +119,18 @@ async def prepare(
     if not redo.fresh and (rows := await writer.run(lambda db: items.redo(db, job, redo, at))):
         why = "for a passing cause" if redo == PASSING else f"({', '.join(sorted(redo.failed))})"
         tell(f"trying {len(rows):,} items again that failed {why}", "info")
+    if spec.input.job is None and not unwanted():  # else nobody knows yet what is wanted
+        for message in await _unwanted_batches(spec, RemoteBatches(writer, job)):
+            tell(message, "warn")
+
+
+async def _unwanted_batches(spec: JobSpec, remote: RemoteBatches) -> list[str]:
+    """Return what is to be told of batches at a provider with answers that the job has no use for any more."""
+    waited_for = isinstance(spec.task, OpenAIBatchSpec)
+    lost = [(each.name, each.gone + (0 if waited_for else len(each.digests))) for each in await remote.sifted()]
+    why = "rows or prompt changed" if waited_for else "the type of the job changed"
+    told = "{} goes on at the provider: of its items {} no longer wanted, as {}; they may be billed"
+    return [told.format(name, f"{gone:,} {'is' if gone == 1 else 'are'}", why) for name, gone in lost if gone]
 
 
 def told(loaded: Loaded, spec: JobSpec) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from .writer import Writer
@@ -10,6 +11,7 @@ DIGEST_BYTES: Final = 16
 
 
 _PENDING: Final = "SELECT digest FROM items WHERE job = ? AND status = 'pending'"
+_ENDED: Final = "SELECT digest FROM items WHERE job = ? AND status IN ('done', 'failed')"
 
 
 class RemoteBatch(NamedTuple):
@@ -27,6 +29,13 @@ class RemoteBatch(NamedTuple):
     """Whether it was ended from here."""
     whole: bool = True
     """Whether the items are all that were in it."""
+    gone: int = 0
+    """How many items it has answers to, or will have, that the job asks no more."""
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return self.id or f"the batch with the tag {self.tag}"
 
 
 class RemoteBatches:
@@ -37,24 +46,42 @@ class RemoteBatches:
         self._job = job
 
     async def all(self) -> list[RemoteBatch]:
-        """Return every batch with answers to items that are still to be done, oldest first, and forget the others."""
-        return await self._writer.run(self._wanted)
+        """Return every batch with answers to items that are still to be done, oldest first."""
+        return [batch for batch in await self.sifted() if batch.digests]
 
-    def _wanted(self, db: sqlite3.Connection) -> list[RemoteBatch]:
+    async def sifted(self) -> list[RemoteBatch]:
+        """Return every batch, oldest first, with what is wanted of it; one without any such item is forgotten."""
+        return await self._writer.run(self._sift)
+
+    async def forget(self) -> list[str]:
+        """Forget every batch, and return their names."""
+        return await self._writer.run(self._forget)
+
+    def _forget(self, db: sqlite3.Connection) -> list[str]:
+        names = names_of(db, self._job)
+        db.execute("DELETE FROM remote_batches WHERE job = ?", (self._job,))
+        return names
+
+    def _sift(self, db: sqlite3.Connection) -> list[RemoteBatch]:
         query = "SELECT tag, id, at, digests, cancelled FROM remote_batches WHERE job = ? ORDER BY at"
         rows = db.execute(query, (self._job,)).fetchall()
         if not rows:
             return []
-        pending = {digest for (digest,) in db.execute(_PENDING, (self._job,))}
+        every = [_unpacked(packed) for *_, packed, _ in rows]
+        pending, ended = (self._among(db, frozenset(chain(*every)), query) for query in (_PENDING, _ENDED))
         found: list[RemoteBatch] = []
-        for tag, remote, at, packed, cancelled in rows:
-            digests = _unpacked(packed)
-            wanted = tuple(name for name in digests if bytes.fromhex(name) in pending)
-            if wanted:
-                found.append(RemoteBatch(tag, remote, at, wanted, bool(cancelled), whole=len(wanted) == len(digests)))
-            else:
+        for (tag, remote, at, _, cancelled), digests in zip(rows, every, strict=True):
+            wanted = tuple(name for name in digests if name in pending)
+            gone = sum(name not in pending and name not in ended for name in digests)
+            whole = len(wanted) == len(digests)
+            found.append(RemoteBatch(tag, remote, at, wanted, bool(cancelled), whole=whole, gone=gone))
+            if not wanted:
                 db.execute("DELETE FROM remote_batches WHERE tag = ?", (tag,))
         return found
+
+    def _among(self, db: sqlite3.Connection, names: frozenset[str], query: str) -> set[str]:
+        """Return which of these items are among those of a query: a job may have many more than its batches."""
+        return {name for (digest,) in db.execute(query, (self._job,)) if (name := digest.hex()) in names}
 
     async def begin(self, batch: RemoteBatch) -> None:
         """Commit that a batch is about to be made."""
@@ -77,6 +104,17 @@ class RemoteBatches:
             self._writer.do("UPDATE remote_batches SET digests = ? WHERE tag = ?", (_packed(digests), tag))
         else:
             self._writer.do("DELETE FROM remote_batches WHERE tag = ?", (tag,))
+
+
+def names_of(db: sqlite3.Connection, job: int) -> list[str]:
+    """Return what people know the batches by that a job has at providers, oldest first."""
+    rows = db.execute("SELECT tag, id, at FROM remote_batches WHERE job = ? ORDER BY at", (job,))
+    return [RemoteBatch(tag, remote, at, ()).name for tag, remote, at in rows]
+
+
+def so_many(items: int) -> str:
+    """Return `1 item`, or how many."""
+    return f"{items:,} item{'' if items == 1 else 's'}"
 
 
 def _packed(digests: Sequence[str]) -> bytes:

@@ -16,6 +16,7 @@ from ..errors import UsageError, WorkspaceError
 from ..snapshot import ACTIVE
 from .lock import owner
 from .migrations import BUSY_TIMEOUT_S, connect, transaction
+from .remote import names_of
 
 STEP_ROWS: Final = 2_000
 """Rows that go in one transaction while an engine has the workspace: it waits for some 20 ms."""
@@ -56,6 +57,13 @@ def is_half_removed(path: Path, name: str) -> bool:
     """Tell whether nothing is left of a job of this name but what a removal left that never came to its end."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as db:
         return db.execute(_WHOLE, (name,)).fetchone() is None and db.execute(_MARKED, (name,)).fetchone() is not None
+
+
+def left_at_provider(path: Path, name: str) -> list[str]:
+    """Return what people know the batches by that a job, or what is left of it, has at a provider."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as db:
+        jobs = [job for (job, *_) in (*db.execute(_WHOLE, (name,)), *db.execute(_MARKED, (name,)))]
+        return [batch for job in jobs for batch in names_of(db, job)]
 
 
 def remove(path: Path, name: str, tell: Callable[[int], None]) -> Removed:

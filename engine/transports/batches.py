@@ -12,7 +12,7 @@ from uuid import uuid4
 import openai
 
 from ..outcome import Outcome
-from ..store.remote import RemoteBatch, RemoteBatches
+from ..store.remote import RemoteBatch, RemoteBatches, so_many
 from ..tasks.batch import ENDPOINTS
 from ..taskspec import OpenAIBatchSpec
 from ..text import safe
@@ -119,7 +119,8 @@ class BatchTransport:
         async with self._opening:
             for batch in () if self._opened else await self._store.all():
                 following = self._follow(client, batch)
-                self._tell(f"{len(batch.digests):,} items are in {following.name} already: waiting for that", "info")
+                number, are = so_many(len(batch.digests)), "is" if len(batch.digests) == 1 else "are"
+                self._tell(f"{number} {are} in {following.name} already: waiting for that", "info")
             self._opened = True
 
     def _follow(self, client: openai.AsyncOpenAI, batch: RemoteBatch, failed: str = "") -> Following:
@@ -149,9 +150,9 @@ class BatchTransport:
                 raise
             self._follow(client, batch, safe(str(error), ()))  # it may have been made: that is found out first
             return
+        following = self._follow(client, batch._replace(id=made.id))  # at once: who cancels now means this one too
         await self._store.made(tag, made.id)
-        following = self._follow(client, batch._replace(id=made.id))
-        self._tell(f"{following.name}: {len(lines):,} items uploaded", "info")
+        self._tell(f"{following.name}: {so_many(len(lines))} uploaded", "info")
 
     async def _answers(self, wanted: Iterable[str]) -> list[bytes]:
         """Return a line for each item once every batch that has one of them is over."""

@@ -11,11 +11,12 @@ from msgspec import Struct
 from openai.types import Batch
 
 from ..clock import Clock
+from ..outcome import Outcome
 from ..store.remote import RemoteBatch
 from ..tasks.batch import CANCELLED, EXPIRED, MISSING, NEVER_MADE, PUT_BACK, REFUSED, Line, LineError
 from ..text import safe
 from .around import Tell
-from .transport import Response
+from .transport import Response, TransportError
 
 MOST_POLL_S: Final = 60.0
 SLOWER: Final = 1.5
@@ -26,6 +27,10 @@ CANCEL_S: Final = 10.0
 _CLOCKS_S: Final = 600
 """How far the clocks here and there may differ."""
 _OVER: Final = frozenset({"completed", "failed", "expired", "cancelled"})
+_UNKNOWN: Final = (
+    "the batch {} is unknown to the provider with this key: it belongs to another key or project, or was deleted "
+    "there; set the right key, or run with --fresh to forget it and ask again, which may be billed twice"
+)
 _PASSING: Final = frozenset({408, 409, 425, 429})
 
 
@@ -48,11 +53,11 @@ class Following:
     @property
     def name(self) -> str:
         """What people know it by."""
-        return self.batch.id or f"the batch with the tag {self.batch.tag}"
+        return self.batch.name
 
     @property
     def task(self) -> asyncio.Task[dict[str, bytes]]:
-        """The wait; begun again where it failed. It raises openai's errors of a refusal."""
+        """The wait; begun again where it failed. It raises openai's errors of a refusal, and TransportError."""
         if self._task.done() and (self._task.cancelled() or self._task.exception()):
             self._task = self._started()
         return self._task
@@ -105,7 +110,7 @@ class Following:
     async def _found(self) -> Batch | None:
         """Return the batch as it stands; where nobody knows whether it was made, look for its tag among the latest."""
         if self.batch.id:
-            return await self._client.batches.retrieve(self.batch.id)
+            return await self._known()
         await self._clock.sleep(self._poll_s)
         async for each in self._client.batches.list(limit=100):
             if (each.metadata or {}).get("batchtop") == self.batch.tag:
@@ -114,6 +119,13 @@ class Following:
             if each.created_at < self.batch.at - _CLOCKS_S:
                 break
         return None
+
+    async def _known(self) -> Batch:
+        """Return the batch as it stands; raises TransportError where the provider knows none of this id."""
+        try:
+            return await self._client.batches.retrieve(self.batch.id)
+        except openai.NotFoundError:
+            raise TransportError(Outcome.AUTH, _UNKNOWN.format(self.batch.id)) from None
 
     def _look_at(self, found: Batch) -> None:
         if found.status != self._status:

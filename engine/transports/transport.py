@@ -35,7 +35,8 @@ class TransportError(Exception):
     """No whole answer came; the text says what happened to which host.
 
     `outcome` is `connection`, `timeout`, or `short_reply` for an answer too large to be taken: fewer items may fit.
-    Work on this machine may fail as `bad_item` too: one of the items is the matter.
+    Work on this machine may fail as `bad_item` too: one of the items is the matter. What went to a provider in an
+    earlier run, and is unknown there now, fails as `auth`.
     """
 
     def __init__(self, outcome: Outcome, message: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from batchtop.cli.draining import flying
+from batchtop.cli.draining import draining, flying
 from batchtop.cli.signals import ONE_WISH_S
 from batchtop.engine.histogram import Histogram
 from batchtop.engine.settings import Layer, resolve
@@ -57,6 +57,27 @@ def seen(in_flight: int, *, p95_ms: float | None = None, drains_s: float | None 
 def test_what_is_in_flight_and_for_how_long(jobs: list[Snapshot], told: str) -> None:
     assert flying(jobs) == told
     assert flying(jobs, timed=False) == re.sub(", (about|up to) .*", "", told)
+
+
+BATCH = replace(JOB, task="openai_batch")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "told"),
+    [
+        ([], "draining what is in flight"),
+        ([seen(12, p95_ms=2_500)], "draining 12 batches in flight, about 3 s"),
+        ([replace(seen(1), job=BATCH)], "leaving 1 batch at the provider for the next run to collect"),
+        ([replace(seen(0), job=BATCH)], "leaving what is at the provider for the next run to collect"),
+        ([replace(seen(0), job=replace(BATCH, state=JobState.LOADING))], "draining the reading of the input"),
+        (
+            [seen(12, p95_ms=2_500), replace(seen(2), job=BATCH)],
+            "draining 12 batches in flight, about 3 s, leaving 2 batches at the provider for the next run to collect",
+        ),
+    ],
+)
+def test_what_goes_on_at_a_provider_is_left_there(jobs: list[Snapshot], told: str) -> None:
+    assert draining(jobs) == told
 
 
 def job(shell: Shell, provider: Simulator) -> None:

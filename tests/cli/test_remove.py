@@ -61,6 +61,29 @@ async def test_on_a_terminal_it_asks(shell: Shell, provider: Simulator, said: st
     assert (shell.state() is None) is gone
 
 
+async def test_batches_left_at_the_provider_are_told(shell: Shell, provider: Simulator) -> None:
+    provider.behaviour = Behaviour(batch_s=60.0)
+    task = 'type = "openai_batch"\nof = "embeddings"\ntext = "{text}"'
+    shell.job(provider.base_url, rows=5, task=task, settings="batch_size = 5")
+    process = shell.start("run", "job.toml", "--no-ui")
+    await process.says("5 items uploaded")
+    await until(lambda: _in_flight(shell) == 1)
+    process.signal(signal.SIGINT)
+    assert (await process.end()).code == 130
+    (batch,) = provider.batches
+    assert "leaving 1 batch at the provider for the next run to collect" in process.err
+    ended = await shell.run("rm", "job", "--yes")
+    assert (ended.code, ended.out[:13], ended.err.count("\n")) == (0, "job: removed,", 1)
+    assert "left at the provider goes on there, and may be billed" in ended.err
+    assert ended.err.endswith(f"nobody collects it once the job is removed: {batch}\n")
+
+
+def _in_flight(shell: Shell) -> int:
+    with Reader(shell.db) as reader:
+        found = reader.snapshot("job")
+    return found.samples[-1].in_flight if found and found.samples else 0
+
+
 async def test_an_unknown_job_is_told_with_those_there_are(shell: Shell, provider: Simulator) -> None:
     assert (await shell.run("rm", "job", "--yes")).code == 2
     assert not shell.db.exists()

@@ -22,6 +22,7 @@ from batchtop.engine.job import JobSpec, OutputSpec
 from batchtop.engine.jobfile import load_job
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.price import cost_usd, unpriced
+from batchtop.engine.redo import PASSING, Redo
 from batchtop.engine.simulator import Behaviour, Simulator
 from batchtop.engine.simulator import batches as simulated
 from batchtop.engine.simulator.refusal import RefusedError
@@ -30,12 +31,14 @@ from batchtop.engine.tasks import Reply, build_task
 from batchtop.engine.tasks import batch as files
 from batchtop.engine.taskspec import ChatSpec, OpenAIBatchSpec
 from batchtop.engine.transports import Response
+from msgspec import structs
 
 from .crashing import KILLED
 from .nursery import Nursery, Wish
 from .workshop import chat, job_of, lines_of, numbered, rows_of, until, write_rows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+FRESH = Redo(fresh=True)
 ALL: dict[str, float] = {"batch_size": 50_000, "max_wait": 5.0, "concurrency": 1}
 
 
@@ -50,9 +53,9 @@ def job(folder: Path, base_url: str, count: int = 20, *, settings: dict[str, flo
     return job_of(rows, spec_of(base_url, **more), output=output, **settings)
 
 
-async def run(folder: Path, spec: JobSpec) -> End:
+async def run(folder: Path, spec: JobSpec, redo: Redo = PASSING) -> End:
     async with Engine(folder / "w.db", environment={"A_KEY": "sk-one"}) as engine:
-        return await engine.run(spec)
+        return await engine.run(spec, redo)
 
 
 def done(folder: Path) -> dict[int, Any]:
@@ -341,6 +344,64 @@ async def test_a_timeout_setting_is_none_for_a_batch(tmp_path: Path, provider: S
 
 
 # ── what outlives an engine ──
+
+
+async def test_a_batch_that_the_provider_does_not_know_is_told_and_forgotten_when_all_is_asked_afresh(
+    tmp_path: Path, provider: Simulator
+):
+    provider.behaviour = Behaviour(batch_s=60.0)
+    spec = job(tmp_path, provider.base_url)
+    await _left(tmp_path, spec, provider)
+    (lost,) = provider.batches
+    del provider.batches[lost]
+    provider.behaviour = Behaviour(batch_s=0.1)
+    end = await run(tmp_path, spec)
+    assert end.exit_code == 4
+    assert f"the batch {lost} is unknown to the provider with this key: it belongs to another key" in end.reason
+    assert (provider.batches, remembered(tmp_path)) == ({}, [(lost,)]), "another key may know it"
+    assert (await run(tmp_path, spec, FRESH)).exit_code == 0
+    told = ("warn", f"forgotten, though they go on at the provider and may be billed: {lost}")
+    assert told in rows_of(tmp_path / "w.db", "SELECT level, message FROM events")
+    assert ([len(each.lines) for each in provider.batches.values()], len(done(tmp_path))) == ([20], 20)
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "told", "kept"),
+    [
+        (20, {}, "", True),
+        (19, {}, "1 is no longer wanted, as rows or prompt changed", True),
+        (12, {}, "8 are no longer wanted, as rows or prompt changed", True),
+        (20, {"prompt": "Judge again: {text}"}, "20 are no longer wanted, as rows or prompt changed", False),
+        (20, {"kind": "chat"}, "20 are no longer wanted, as the type of the job changed", True),
+    ],
+)
+async def test_answers_that_nobody_wants_any_more_are_told_with_their_batch(
+    tmp_path: Path, provider: Simulator, rows: int, more: dict[str, str], told: str, *, kept: bool
+):
+    provider.behaviour = Behaviour(batch_s=1.0)
+    await _left(tmp_path, job(tmp_path, provider.base_url), provider)
+    (batch,) = provider.batches
+    changed = job(tmp_path, provider.base_url, rows, prompt=more.get("prompt", "Judge: {text}"))
+    if "kind" in more:
+        changed = structs.replace(changed, task=chat(provider.base_url))
+    async with Engine(tmp_path / "w.db") as engine:
+        runner = await engine.submit(changed)
+        await until(lambda: events(tmp_path).splitlines().count("running") == 2)
+        assert ((batch,) in remembered(tmp_path)) is kept
+        await runner.cancel("seen enough")
+    found = rows_of(tmp_path / "w.db", "SELECT message FROM events WHERE level = 'warn' AND message LIKE '%wanted%'")
+    whole = f"{batch} goes on at the provider: of its items {told}; they may be billed"
+    assert found == ([(whole,)] if told else [])
+
+
+async def test_one_item_is_told_as_one(tmp_path: Path, provider: Simulator):
+    provider.behaviour = Behaviour(batch_s=1.0)
+    spec = job(tmp_path, provider.base_url, 1)
+    await _left(tmp_path, spec, provider)
+    assert (await run(tmp_path, spec)).exit_code == 0
+    (batch,) = provider.batches
+    assert f"{batch}: 1 item uploaded" in events(tmp_path)
+    assert f"1 item is in {batch} already: waiting for that" in events(tmp_path)
 
 
 async def test_after_a_kill_nothing_is_uploaded_again(tmp_path: Path, provider: Simulator, nursery: Nursery):
