@@ -14,14 +14,14 @@ demo: $(READY)  ## a real job against the built-in provider; SHOW=poison (see `b
 	$(BIN)/batchtop demo $(SHOW)
 
 test: $(READY)  ## the whole test suite
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(READY)  ## what CI runs: format, lint, import contracts, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/basedpyright
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -8,7 +8,8 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from ..engine.course import Counted
 from ..engine.histogram import Histogram
 from ..engine.outcome import Outcome
-from ..engine.snapshot import Snapshot
+from ..engine.snapshot import JobState, Snapshot
+from ..engine.stretches import is_idle
 from .ranges import WINDOWS_S
 from .series import end_of, merged
 
@@ -41,13 +42,19 @@ class Frame:
 
 
 def frame(snapshot: Snapshot, bins: int) -> Frame:
-    """Return the frame that ends at the snapshot's last moment."""
-    end = snapshot.course.run_s if snapshot.course else end_of(snapshot)
+    """Return the frame that ends at the snapshot's last moment; of a paused job, when it last did something."""
+    end = snapshot.course.run_s if snapshot.course else _edge(snapshot)
     first = snapshot.samples[0].at - snapshot.samples[0].span_s if snapshot.samples else end
     span_s = min(end if snapshot.course else end - first, snapshot.window_s)
     seconds = next((each for each in WINDOWS_S if each >= span_s), WINDOWS_S[-1])
     step = seconds / max(1, bins)
     return Frame((math.ceil(end / step) - bins) * step, step, bins, seconds)
+
+
+def _edge(snapshot: Snapshot) -> float:
+    if snapshot.job.state is not JobState.PAUSED:
+        return end_of(snapshot)
+    return next((each.at for each in reversed(snapshot.samples) if not is_idle(each)), end_of(snapshot))
 
 
 def span_shown(snapshot: Snapshot) -> str:

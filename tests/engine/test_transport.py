@@ -197,7 +197,7 @@ BODY = b'{"answer": 42}' * 500
         + BODY[5:]
         + b"\r\n0\r\n\r\n",
         OK + b"Connection: close\r\n\r\n" + BODY,
-        OK + b"Content-Encoding: gzip\r\nConnection: close\r\n\r\n" + gzip.compress(BODY),
+        OK + b"Content-Encoding: gzip\r\nConnection: close\r\n\r\n" + gzip.compress(BODY, mtime=0),
         OK + b"Content-Encoding: deflate\r\nConnection: close\r\n\r\n" + zlib.compress(BODY),
         b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY,
     ],

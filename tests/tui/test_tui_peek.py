@@ -69,7 +69,7 @@ def test_a_line_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n{"text": "b"}\n')),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n{"text": "b"}\n', mtime=0)),
         ("a.csv.xz", lzma.compress(b"text\na\nb\n")),
         ("a.TXT", b"a\nb\n"),
     ],
