@@ -146,7 +146,8 @@ def test_a_body_is_unpacked(coding, packed):
 
 
 @pytest.mark.parametrize(
-    ("coding", "packed"), [("br", b"..."), ("gzip, gzip", b"..."), ("gzip", b"..."), ("gzip", gzip.compress(BODY, mtime=0)[:-9])]
+    ("coding", "packed"),
+    [("br", b"..."), ("gzip, gzip", b"..."), ("gzip", b"..."), ("gzip", gzip.compress(BODY, mtime=0)[:-9])],
 )
 def test_a_body_that_can_not_be_unpacked_is_no_answer(coding, packed):
     with pytest.raises(UnsoundError, match="decoded"):
