@@ -88,12 +88,14 @@ class Runner:
     def pause(self, reason: str) -> None:
         """Send nothing more until `resume`; what is in flight is answered. Raises UsageError unless it is running."""
         self._must_be(JobState.RUNNING)
+        self._pulse.take()  # so that what it ran is told to the moment of its pause
         self._loop.pause()
         self._enter(JobState.PAUSED, reason)
 
     def resume(self) -> None:
         """Go on after `pause`; raises UsageError unless it is paused."""
         self._must_be(JobState.PAUSED)
+        self._pulse.take()
         self._enter(JobState.RUNNING)
         self._loop.resume()
 

@@ -195,6 +195,7 @@ class TestSteering:
             assert not (await asked_for(desk, "resume")).applied
             await until(lambda: desk.provider.in_flight >= 3)
             assert (await asked_for(desk, "pause")).message == "paused"
+            begun = asyncio.get_running_loop().time()
             desk.provider.gate.set()
             await until(lambda: not desk.provider.in_flight)
             sent = len(desk.provider.asked)
@@ -203,9 +204,12 @@ class TestSteering:
             assert (refusal.applied, refusal.message) == (False, "job is paused, not running")
             assert len(desk.provider.asked) == sent < 100
             assert (desk.snapshot().job.state, desk.snapshot().job.reason) == (JobState.PAUSED, "paused by ann")
+            paused_s = asyncio.get_running_loop().time() - begun
             assert (await asked_for(desk, "resume")).applied
             assert (await engine.wait("job")).exit_code == 0
         assert set(desk.sent.values()) == {1}
+        whole_s = sum(sample.span_s for sample in desk.snapshot().samples)
+        assert desk.snapshot().job.active_s <= whole_s - paused_s, "however short a pause was, the job did not run in it"
 
     @pytest.mark.parametrize(("verb", "state"), [("drain", JobState.DRAINED), ("cancel", JobState.CANCELLED)])
     async def test_ending_early_leaves_a_job_that_can_go_on(self, desk: Desk, verb: str, state: JobState):
