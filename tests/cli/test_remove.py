@@ -5,13 +5,13 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 from batchtop.engine.simulator import Behaviour, Simulator
 from batchtop.engine.store.reader import Reader
 
-from .shell import Shell, once, until
+from .shell import PATIENCE_S, Shell, once, until
 from .terminal import Terminal
 
 SLOW = "batch_size = 1\nconcurrency = 4"
@@ -130,9 +130,23 @@ async def large(shell: Shell, provider: Simulator) -> str:
     return "large"
 
 
-def half_removed(shell: Shell) -> bool:
-    with Reader(shell.db) as reader:
-        return any("being removed" in job.name for job in reader.jobs())
+@contextmanager
+def half_removed(shell: Shell) -> Iterator[None]:
+    """Wait until a removal has begun, and keep it from writing on: however late one looks, it has not ended."""
+    deadline = time.monotonic() + PATIENCE_S
+    with closing(sqlite3.connect(shell.db, timeout=0, isolation_level=None)) as db:
+        while not _is_held(db):
+            assert time.monotonic() < deadline, "nothing is being removed"
+        yield
+
+
+def _is_held(db: sqlite3.Connection) -> bool:
+    with suppress(sqlite3.OperationalError):
+        db.execute("BEGIN IMMEDIATE")
+        if db.execute("SELECT 1 FROM jobs WHERE name LIKE '%being removed%'").fetchone():
+            return True
+        db.execute("ROLLBACK")
+    return False
 
 
 def left_of(shell: Shell, job: int) -> Iterator[int]:
@@ -159,9 +173,9 @@ async def longest_silence_s(shell: Shell, during: Callable[[], bool]) -> float:
 async def test_a_removal_that_was_killed_is_seen_and_finished_by_the_next(shell: Shell, large: str) -> None:
     before = shell.db.stat().st_size
     process = shell.start("rm", large, "--yes")
-    await until(lambda: half_removed(shell), lambda: str(process))
-    process.popen.kill()
-    process.popen.wait()
+    with half_removed(shell):
+        process.popen.kill()
+        process.popen.wait()
     assert any(left_of(shell, 1))
     listed = (await shell.run("ps")).out
     assert "large (being removed, 1)" in listed
@@ -175,8 +189,8 @@ async def test_a_removal_that_was_killed_is_seen_and_finished_by_the_next(shell:
 
 async def test_an_interrupted_removal_says_how_it_goes_on(shell: Shell, large: str) -> None:
     process = shell.start("rm", large, "--yes")
-    await until(lambda: half_removed(shell), lambda: str(process))
-    process.signal(signal.SIGINT)
+    with half_removed(shell):
+        process.signal(signal.SIGINT)
     ended = await process.end()
     assert ended.code == 130
     assert "`batchtop rm large` finishes it" in ended.err
