@@ -1,9 +1,9 @@
-"""CPU and rate of both HTTP transports beside a bare aiohttp loop: the same requests, turn by turn, in one run.
+"""CPU and rate of the HTTP transports beside a bare aiohttp loop: the same requests, turn by turn, in one run.
 
     python bench/transport.py [--requests 5000] [--in-flight 100] [--rounds 10] [--uvloop] [--tls]
 
 The server is a process of its own that answers every request with the same 600 bytes, so that what is measured is the
-client.
+client. Over TLS it speaks HTTP/2 with who asks for it.
 """
 
 import argparse
@@ -23,6 +23,10 @@ import uvloop
 from batchtop.engine.transports import Request, Transport
 from batchtop.engine.transports.aiohttp import AiohttpTransport
 from batchtop.engine.transports.fast import FastTransport
+from batchtop.engine.transports.http2 import Http2Transport
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, StreamEnded
 
 PEM = Path(__file__).parents[1] / "tests" / "engine" / "localhost.pem"
 
@@ -33,6 +37,10 @@ ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
     b"x-request-id: 0123456789abcdef\r\nx-ratelimit-remaining-requests: 100\r\nContent-Length: %d\r\n\r\n" % len(REPLY)
 ) + REPLY
+HEAD_2 = [
+    (":status", "200"),
+    *(tuple(line.lower().split(": ", 1)) for line in ANSWER.decode().partition("\r\n\r\n")[0].split("\r\n")[1:]),
+]
 
 Send = Callable[[], Awaitable[bytes]]
 
@@ -43,8 +51,11 @@ class Answering(asyncio.Protocol):
     def __init__(self) -> None:
         self.received = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+    def connection_made(self, transport: asyncio.Transport) -> None:  # noqa: D102
         self.transport = transport
+        shaken = transport.get_extra_info("ssl_object")
+        if shaken and shaken.selected_alpn_protocol() == "h2":
+            transport.set_protocol(Answering2(transport))
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
         self.received += data
@@ -54,9 +65,29 @@ class Answering(asyncio.Protocol):
             self.transport.write(ANSWER)
 
 
+class Answering2(asyncio.Protocol):
+    """The same in HTTP/2."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.h2 = H2Connection(H2Configuration(client_side=False))
+        self.h2.initiate_connection()
+        self.transport.write(self.h2.data_to_send())
+
+    def data_received(self, data: bytes) -> None:  # noqa: D102
+        for event in self.h2.receive_data(data):
+            if isinstance(event, DataReceived):
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, StreamEnded):
+                self.h2.send_headers(event.stream_id, HEAD_2)
+                self.h2.send_data(event.stream_id, REPLY, end_stream=True)
+        self.transport.write(self.h2.data_to_send())
+
+
 def certified() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(PEM)
+    context.set_alpn_protocols(["h2", "http/1.1"])
     return context
 
 
@@ -116,6 +147,8 @@ async def compare(url: str, options: argparse.Namespace) -> None:
                 return await response.read()
 
         sends = {"bare": bare, "aiohttp": through(AiohttpTransport()), "fast": through(FastTransport())}
+        if options.tls:
+            sends["http2"] = through(Http2Transport())
         found = {name: [] for name in sends}
         for turn in range(options.rounds):
             for name, send in list(sends.items())[:: 1 if turn % 2 else -1]:

@@ -32,7 +32,7 @@ from .tasks import build_task
 from .tasks.tokens import counter
 from .taskspec import Place, TaskSpec, places, server_of
 from .text import key_tag
-from .transports import Afar, Around, Transport, open_worker
+from .transports import Afar, Around, Transport, Warming, open_worker
 from .transports.http import open_http
 
 HEARTBEAT_S: Final = 0.5
@@ -156,7 +156,8 @@ class Engine:
             source=source,
         )
         afar = worker if isinstance(worker, Afar) else None
-        runner = Runner(spec, job, parts, writer=writer, clock=clock, redo=redo, afar=afar)
+        http = self._transport if worker is None and isinstance(self._transport, Warming) else None
+        runner = Runner(spec, job, parts, writer=writer, clock=clock, redo=redo, afar=afar, http=http)
         self._runners[spec.name] = runner
         self._runs[spec.name] = asyncio.create_task(_run(runner, worker), name=f"batchtop-job-{spec.name}")
         for below in self.active():

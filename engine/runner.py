@@ -17,11 +17,13 @@ from .parts import Parts
 from .redo import Redo
 from .settings import Layer, Value, resolve
 from .snapshot import ACTIVE, JobRow, JobState
-from .store import items, record
+from .store import items, loads, record
 from .store.items import Pages
 from .store.reader import read_job
 from .store.writer import Writer
-from .transports import Afar
+from .text import plural
+from .transports import Afar, Warming
+from .warming import first_wave
 
 _OTHERWISE: Final = (
     "the input, or what is asked of it, is another now than when this run began, which goes on with what it was then;"
@@ -42,6 +44,7 @@ class Runner:
         clock: Clock,
         redo: Redo,
         afar: Afar | None = None,
+        http: Warming | None = None,
     ) -> None:
         self.spec = spec
         self.state = JobState.QUEUED
@@ -61,6 +64,7 @@ class Runner:
         self._pulse = parts.pulse
         self._intake = parts.intake
         self._afar = afar
+        self._http = http
         if afar:
             afar.begin(job.id, parts.journal.tell)
 
@@ -159,7 +163,7 @@ class Runner:
         at = self._clock.wall()
         count = await self._feed.again(lambda: self._writer.run(lambda db: items.redo(db, self._job, wish, at)))
         if count:
-            self._journal.tell(f"trying {count:,} items again that failed ({', '.join(sorted(wish.failed))})")
+            self._journal.tell(f"trying {plural(count, 'item')} again that failed ({', '.join(sorted(wish.failed))})")
             await self._delivery.renew_failures()
         return count
 
@@ -207,18 +211,33 @@ class Runner:
         self._enter(JobState.LOADING)
         self._save_dials()
         self._stamp, _ = await asyncio.to_thread(input_stamp, self.spec)
-        await prepare(
-            self.spec,
-            self._job,
-            self._writer,
-            redo=self._redo,
-            at=self._clock.wall(),
-            unwanted=lambda: self._loop.stop is not None,
-            tell=self._journal.tell,
-        )
+        warming = asyncio.create_task(self._open_connections())
+        try:
+            await prepare(
+                self.spec,
+                self._job,
+                self._writer,
+                redo=self._redo,
+                at=self._clock.wall(),
+                unwanted=lambda: self._loop.stop is not None,
+                tell=self._journal.tell,
+            )
+        finally:
+            await _stopped(warming)
         row = await self._row()
         if row.left < row.total:
             self._journal.tell(f"{row.done:,} of {row.total:,} done before, {row.failed:,} failed, {row.left:,} to do")
+
+    async def _open_connections(self) -> None:
+        """Have connections ready for the first batches, where there is something to do."""
+        if self._http is None or self._loop.stop is not None:
+            return
+        known = await self._writer.run(lambda db: loads.stamp(db, self._job)) == self._stamp
+        row = await self._row()
+        new = not (known or self.spec.input.live) or self._redo.fresh
+        count = first_wave(self.spec.task, self._loop.settings)
+        if count := count if new else min(count, row.left):
+            await self._http.warm(self.spec.task.base_url, count)
 
     async def _run_loop(self) -> End:
         if self._loop.stop is not None:

@@ -3,9 +3,9 @@
 from ..plugins import open_plugin
 from ..taskspec import ChatSpec, CommandSpec, OpenAIBatchSpec, PluginSpec, PythonSpec, TaskSpec, TransformersSpec
 from .around import Afar, Around
-from .transport import Request, Response, Telling, Transport, TransportError
+from .transport import Request, Response, Telling, Transport, TransportError, Warming
 
-__all__ = ["Afar", "Around", "Request", "Response", "Telling", "Transport", "TransportError", "open_worker"]
+__all__ = ["Afar", "Around", "Request", "Response", "Telling", "Transport", "TransportError", "Warming", "open_worker"]
 
 
 def open_worker(task: TaskSpec, around: Around | None = None) -> Transport | None:

@@ -4,9 +4,10 @@ import asyncio
 import io
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.request import getproxies
 from weakref import WeakSet
 
@@ -20,18 +21,15 @@ from aiohttp import (
     ClientTimeout,
     DummyCookieJar,
     ServerDisconnectedError,
-    TCPConnector,
 )
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
 from ..outcome import Outcome
+from .connector import Connector
 from .failures import AnswerTooLargeError, HungUpError, connect_limit_s, explain
 from .target import Target, read_target
 from .transport import Request, Response, TransportError
-
-if TYPE_CHECKING:
-    from aiohttp.tracing import Trace
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 """2,048 vectors of 3,072 numbers, in digits, stay below this."""
@@ -71,7 +69,7 @@ class AiohttpTransport:
     def connections(self) -> int:
         """Connections that are open now, idle ones among them."""
         pools = (session.connector for session in (self._pool, self._fresh) if session is not None)
-        return sum(pool.connections for pool in pools if isinstance(pool, _Connector))
+        return sum(pool.connections for pool in pools if isinstance(pool, Connector))
 
     async def send(self, request: Request, *, timeout_s: float) -> Response:
         """Send one request and return its whole answer, whatever its status; raises TransportError and nothing else."""
@@ -85,6 +83,16 @@ class AiohttpTransport:
             # Not chained: the text of aiohttp's errors holds whole URLs, and their parts the headers.
             raise explain(error, target.origin, timeout_s) from None
 
+    async def warm(self, url: str, count: int) -> None:
+        """Open so many connections to the server of a URL; not through a proxy, and silent about failures."""
+        with suppress(TransportError):
+            target = self._target(url)
+            if target.proxy or self._closed:
+                return
+            pool = self._kept_alive().connector
+            if isinstance(pool, Connector):
+                await pool.warm(_LeanRequest("GET", target.url, loop=asyncio.get_running_loop()), count)
+
     async def aclose(self) -> None:
         """Close every connection; what is still in flight fails."""
         self._closed = True
@@ -93,12 +101,17 @@ class AiohttpTransport:
             response.close()
         for session in (self._pool, self._fresh):
             if session is not None:
+                if isinstance(session.connector, Connector):
+                    await session.connector.opening.aclose()
                 await session.close()
 
-    async def _send_or_resend(self, request: Request, target: Target, limits: ClientTimeout) -> Response:
+    def _kept_alive(self) -> ClientSession:
         self._pool = self._pool or _session(keep_alive=True)
+        return self._pool
+
+    async def _send_or_resend(self, request: Request, target: Target, limits: ClientTimeout) -> Response:
         try:
-            return await self._exchange(self._pool, request, target, limits)
+            return await self._exchange(self._kept_alive(), request, target, limits)
         except HungUpError as error:
             if not error.stale:
                 raise
@@ -169,32 +182,13 @@ class _WatchedResponse(ClientResponse):
         return self
 
 
-class _Connector(TCPConnector):
-    """A pool that knows how many of its connections are open, and gives out none on which something came unasked."""
-
-    async def connect(self, req: ClientRequest, traces: "list[Trace]", timeout: ClientTimeout) -> Connection:
-        """Return a connection; what a server said on an idle one is no answer to the next request, but its end."""
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            if connection.protocol is None or not connection.protocol.should_close:
-                return connection
-            connection.close()
-
-    @property
-    def connections(self) -> int:
-        """Those in use and those kept for later; one that is just being made has no transport yet."""
-        kept = (handler for handlers in self._conns.values() for handler, _ in handlers)
-        transports = (handler.transport for handler in (*self._acquired, *kept))
-        return sum(transport is not None and not transport.is_closing() for transport in transports)
-
-
 def _has_begun(error: ClientConnectionError) -> bool:
     """Whether part of an answer came before the end: aiohttp then hands over what it had of the head."""
     return isinstance(error, ServerDisconnectedError) and not isinstance(error.message, str)
 
 
 def _session(*, keep_alive: bool) -> ClientSession:
-    connector = _Connector(
+    connector = Connector(
         limit=0,
         ttl_dns_cache=DNS_CACHE_S,
         keepalive_timeout=KEEP_ALIVE_S if keep_alive else None,

@@ -12,10 +12,10 @@ from uuid import uuid4
 import openai
 
 from ..outcome import Outcome
-from ..store.remote import RemoteBatch, RemoteBatches, so_many
+from ..store.remote import RemoteBatch, RemoteBatches
 from ..tasks.batch import ENDPOINTS
 from ..taskspec import OpenAIBatchSpec
-from ..text import safe
+from ..text import plural, safe
 from .around import Around, Tell
 from .following import Following, line_name, refused
 from .transport import Request, Response, TransportError
@@ -119,7 +119,7 @@ class BatchTransport:
         async with self._opening:
             for batch in () if self._opened else await self._store.all():
                 following = self._follow(client, batch)
-                number, are = so_many(len(batch.digests)), "is" if len(batch.digests) == 1 else "are"
+                number, are = plural(len(batch.digests), "item"), "is" if len(batch.digests) == 1 else "are"
                 self._tell(f"{number} {are} in {following.name} already: waiting for that", "info")
             self._opened = True
 
@@ -152,7 +152,7 @@ class BatchTransport:
             return
         following = self._follow(client, batch._replace(id=made.id))  # at once: who cancels now means this one too
         await self._store.made(tag, made.id)
-        self._tell(f"{following.name}: {so_many(len(lines))} uploaded", "info")
+        self._tell(f"{following.name}: {plural(len(lines), 'item')} uploaded", "info")
 
     async def _answers(self, wanted: Iterable[str]) -> list[bytes]:
         """Return a line for each item once every batch that has one of them is over."""

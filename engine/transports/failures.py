@@ -30,11 +30,18 @@ CONNECT_S: Final = 10.0
 
 
 class HungUpError(ClientConnectionError):
-    """The connection ended before an answer's head; `stale` when it had been closed before the request was sent."""
+    """The exchange ended before an answer's head; `stale` when the server can't have worked on the request."""
 
-    def __init__(self, *, stale: bool) -> None:
-        super().__init__("connection dropped before an answer came")
+    def __init__(self, *, stale: bool, told: str = "connection dropped before an answer came") -> None:
+        super().__init__(told)
         self.stale = stale
+
+
+class NotTakenError(HungUpError):
+    """The server has said that it did no work on a request."""
+
+    def __init__(self) -> None:
+        super().__init__(stale=True, told="the server did not take the request on (HTTP/2)")
 
 
 class AnswerTooLargeError(ClientPayloadError):

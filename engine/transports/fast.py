@@ -1,45 +1,52 @@
 """The lean HTTP client: aiohttp makes the connections, httptools parses what comes by them; for the extra `fast`."""
 
 import asyncio
+import ssl
 from collections import defaultdict, deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, TypeVar
 from urllib.request import getproxies
 
 from aiohttp import ClientError, ClientRequest, ClientTimeout, ConnectionTimeoutError, TCPConnector
+from aiohttp.connector import Connection
 
 from ..outcome import Outcome
 from .aiohttp import DNS_CACHE_S, KEEP_ALIVE_S, MAX_ANSWER_BYTES
-from .failures import HungUpError, connect_limit_s, explain
+from .failures import CONNECT_S, HungUpError, connect_limit_s, explain
 from .incoming import UnsoundError
+from .opening import Opening
 from .outgoing import message
 from .target import Target, read_target
 from .transport import Request, Response, TransportError
-from .wire import Wire
+from .wire import Taken, Wire
 
 _NO_LIMIT: Final = ClientTimeout(total=None)
 _CLOSING_S: Final = 1.0
+_Taken = TypeVar("_Taken", bound=Taken)
 
 
 class FastTransport:
     """A Transport that has aiohttp make the connections, and speaks HTTP on them by itself.
 
     What is promised of AiohttpTransport holds here too, the second try on a stale connection to begin with: the same
-    rule, the same words for the same failures. HTTP/2 is spoken by neither.
+    rule, the same words for the same failures. HTTP/2 is spoken by neither; it is in http2.py.
     """
 
     def __init__(self, *, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._max_answer_bytes = max_answer_bytes
         self._target = lru_cache(maxsize=256)(partial(read_target, getproxies()))
         self._connector: TCPConnector | None = None
-        self._wires: dict[asyncio.Future[None], Wire] = {}
+        self._taken: dict[asyncio.Future[None], Taken] = {}
         self._idle: defaultdict[tuple[str, str], deque[Wire]] = defaultdict(deque)
+        self._opening = Opening()
         self._closed = False
 
     @property
     def connections(self) -> int:
         """Connections that are open now, idle ones among them."""
-        return sum(wire.usable for wire in self._wires.values())
+        return sum(wire.usable for wire in self._taken.values())
 
     async def send(self, request: Request, *, timeout_s: float) -> Response:
         """Send one request and return its whole answer, whatever its status; raises TransportError and nothing else."""
@@ -47,26 +54,34 @@ class FastTransport:
             raise TransportError(Outcome.CONNECTION, "the transport is closed")
         target = self._target(request.url)
         try:
-            return await self._send_or_resend(request, target, timeout_s)
+            return await self._send_or_resend(request, target, timeout_s, asyncio.get_running_loop().time() + timeout_s)
         except UnsoundError as error:
             raise TransportError(Outcome.CONNECTION, f"{target.origin}: {error}") from None
         except (ClientError, OSError, ValueError, RuntimeError) as error:
             # Not chained: the text of aiohttp's errors holds whole URLs, and their parts the headers.
             raise explain(error, target.origin, timeout_s) from None
 
+    async def warm(self, url: str, count: int) -> None:
+        """Open so many connections to the server of a URL, silent about failures."""
+        with suppress(TransportError):
+            target = self._target(url)
+            if not self._closed:
+                idle = sum(wire.usable for wire in self._idle[target.url.scheme, target.origin])
+                await self._opening.open(target.origin, partial(self._keep_one, target), count - idle)
+
     async def aclose(self) -> None:
         """Close every connection; what is still in flight fails."""
         self._closed = True
-        for wire in self._wires.values():
+        await self._opening.aclose()
+        for wire in self._taken.values():
             wire.abort()
-        if self._wires:
-            await asyncio.wait(list(self._wires), timeout=_CLOSING_S)
+        if self._taken:
+            await asyncio.wait(list(self._taken), timeout=_CLOSING_S)
         if self._connector is not None:
             await self._connector.close()
 
-    async def _send_or_resend(self, request: Request, target: Target, timeout_s: float) -> Response:
+    async def _send_or_resend(self, request: Request, target: Target, timeout_s: float, deadline: float) -> Response:
         sent = message(request, target)
-        deadline = asyncio.get_running_loop().time() + timeout_s
         exchange = partial(self._exchange, sent, target, bodiless=request.method.upper() == "HEAD", deadline=deadline)
         wire = self._kept(target) or await self._connect(target, timeout_s, deadline)
         try:
@@ -75,7 +90,7 @@ class FastTransport:
             if not error.stale or self._closed:
                 raise
         # More of those kept may have been closed by the server, so this one is new.
-        return await exchange(await self._connect(target, timeout_s, deadline))
+        return await exchange(await self._connect(target, timeout_s, deadline, fresh=True))
 
     async def _exchange(self, sent: bytes, target: Target, wire: Wire, *, bodiless: bool, deadline: float) -> Response:
         response = await wire.exchange(sent, bodiless=bodiless, deadline=deadline)
@@ -95,17 +110,44 @@ class FastTransport:
                 return wire
         return None
 
-    async def _connect(self, target: Target, timeout_s: float, deadline: float) -> Wire:
-        loop = asyncio.get_running_loop()
+    async def _keep_one(self, target: Target) -> None:
+        async with connecting(asyncio.get_running_loop().time() + CONNECT_S):
+            self._keep(target, await self._made(target))
+
+    def _keep(self, target: Target, connection: Connection) -> None:
+        """Have a new connection ready for whoever sends next."""
+        wire = self._held(Wire(connection, self._max_answer_bytes))
+        self._idle[target.url.scheme, target.origin].append(wire)
+
+    async def _connect(self, target: Target, timeout_s: float, deadline: float, *, fresh: bool = False) -> Wire:
+        limit_at = min(deadline, asyncio.get_running_loop().time() + connect_limit_s(timeout_s))
+        async with connecting(limit_at):
+            if not fresh:
+                await self._opening.another(target.origin)
+                if wire := self._kept(target):
+                    return wire
+            return self._held(Wire(await self._made(target), self._max_answer_bytes))
+
+    async def _made(self, target: Target, tls: ssl.SSLContext | bool = True) -> Connection:  # noqa: FBT001, FBT002 (aiohttp's own)
+        """Return a new connection to a server, through its proxy if it has one."""
         if self._connector is None:
             self._connector = TCPConnector(limit=0, ttl_dns_cache=DNS_CACHE_S, force_close=True)
-        try:
-            async with asyncio.timeout_at(min(deadline, loop.time() + connect_limit_s(timeout_s))):
-                asked = ClientRequest("GET", target.url, proxy=target.proxy, loop=loop)
-                connection = await self._connector.connect(asked, [], _NO_LIMIT)
-        except TimeoutError as error:
-            raise ConnectionTimeoutError from error
-        wire = Wire(connection, self._max_answer_bytes)
-        self._wires[wire.lost] = wire
-        wire.lost.add_done_callback(self._wires.pop)
-        return wire
+        loop = asyncio.get_running_loop()
+        asked = ClientRequest("GET", target.url, proxy=target.proxy, ssl=tls, loop=loop)
+        return await self._connector.connect(asked, [], _NO_LIMIT)
+
+    def _held(self, taken: _Taken) -> _Taken:
+        """Return a connection, known to `aclose` until it is lost."""
+        self._taken[taken.lost] = taken
+        taken.lost.add_done_callback(self._taken.pop)
+        return taken
+
+
+@asynccontextmanager
+async def connecting(limit_at: float) -> AsyncGenerator[None]:
+    """Raise ConnectionTimeoutError where connecting takes longer than until this time of the loop."""
+    try:
+        async with asyncio.timeout_at(limit_at):
+            yield
+    except TimeoutError as error:
+        raise ConnectionTimeoutError from error

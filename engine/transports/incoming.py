@@ -85,7 +85,7 @@ class Incoming:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header of the head; of a repeated one the last."""
         if not self.whole and not self.headed:
-            self._headers[_lower_case(name)] = value.decode("utf-8", "surrogateescape")
+            self._headers[lower_case(name)] = value.decode("utf-8", "surrogateescape")
 
     def on_headers_complete(self) -> None:
         """Learn from the head where the answer ends."""
@@ -119,7 +119,8 @@ class Incoming:
 
 
 @lru_cache(maxsize=1024)
-def _lower_case(name: bytes) -> str:
+def lower_case(name: bytes) -> str:
+    """Return the name of a header as it is looked up."""
     return name.decode("latin-1").lower()
 
 

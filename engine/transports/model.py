@@ -112,9 +112,16 @@ def _place(spec: TransformersSpec) -> str:
 
 def _encoder(spec: TransformersSpec, name: str, device: str) -> Run:
     model = _library("sentence_transformers").SentenceTransformer(name, device=device)
-    return lambda texts: model.encode(
-        texts, **{"batch_size": len(texts), "show_progress_bar": False, **spec.parameters}
-    ).tolist()
+    return lambda texts: _each(
+        model.encode(texts, **{"batch_size": len(texts), "show_progress_bar": False, **spec.parameters})
+    )
+
+
+def _each(made: Any) -> Sequence[object]:  # noqa: ANN401 (an array of NumPy's, or a tensor)
+    """Return the vector of each text: float32 little-endian, which JSON has as base64, where it is one of floats."""
+    if getattr(made, "ndim", 0) == 2 and hasattr(made, "astype") and made.dtype.kind == "f":
+        return [vector.tobytes() for vector in made.astype("<f4")]
+    return made.tolist()
 
 
 def _pipeline(spec: TransformersSpec, name: str, device: str) -> Run:

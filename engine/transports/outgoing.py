@@ -1,5 +1,6 @@
-"""HTTP/1.1 as the fast transport says it: the bytes of a request."""
+"""HTTP/1.1 as the fast transport says it: the bytes of a request; and what HTTP/2 says in their place."""
 
+import re
 from base64 import b64encode
 from functools import lru_cache
 from importlib.metadata import version
@@ -13,22 +14,50 @@ from .transport import Request
 _OURS: Final = {"accept-encoding": "gzip, deflate", "user-agent": f"batchtop/{version('batchtop')}"}
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 """How long a request is, is told by the transport alone."""
+_HOP: Final = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade"})
+"""What is about one connection of HTTP/1.1, and has no place in HTTP/2."""
+_BREAK: Final = re.compile("[\r\n\0]")
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def message(request: Request, target: Target) -> bytes:
     """Return what goes out for a request; raises ValueError when a line break in it would make it another one."""
-    headers = {**_always(target), **{name.lower(): value for name, value in request.headers.items()}}
     method = request.method.upper()
     lines = [f"{method} {_where(target)} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in headers.items() if name not in _FRAMING]
-    if request.body or method not in _BODILESS:
-        lines.append(f"content-length: {len(request.body)}")
+    lines += [f"{name}: {value}" for name, value in _headers(request, target).items()]
     head = "\r\n".join(lines)
     breaks = len(lines) - 1
     if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head:
-        raise ValueError("a line break in the head of a request")
+        raise _unsendable()
     return b"".join((head.encode(), b"\r\n\r\n", request.body))
+
+
+def fields(request: Request, target: Target) -> list[tuple[str, str]]:
+    """Return the head of a request as HTTP/2 says it; raises ValueError as `message` does."""
+    headers = _headers(request, target)
+    found = [
+        (":method", request.method.upper()),
+        (":scheme", target.url.scheme),
+        (":authority", headers.pop("host")),
+        (":path", _where(target)),
+        *((name, value.strip(" \t")) for name, value in headers.items() if name not in _HOP),
+    ]
+    if _BREAK.search("".join(map("".join, found))):
+        raise _unsendable()
+    return found
+
+
+def _headers(request: Request, target: Target) -> dict[str, str]:
+    headers = {**_always(target), **{name.lower(): value for name, value in request.headers.items()}}
+    for name in _FRAMING:
+        headers.pop(name, None)
+    if request.body or request.method.upper() not in _BODILESS:
+        headers["content-length"] = str(len(request.body))
+    return headers
+
+
+def _unsendable() -> ValueError:
+    return ValueError("a line break in the head of a request")
 
 
 @lru_cache(maxsize=256)

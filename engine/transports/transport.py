@@ -62,6 +62,18 @@ class Transport(Protocol):
 
 
 @runtime_checkable
+class Warming(Protocol):
+    """A transport whose connections can be opened before there is a request for them."""
+
+    async def warm(self, url: str, count: int) -> None:
+        """Open so many to the server of a URL, and tell nobody where that fails.
+
+        Cancelled, it begins no more; what has begun is there for requests, until it has been idle for too long.
+        """
+        ...
+
+
+@runtime_checkable
 class Telling(Protocol):
     """A transport that has something to say to people now and then."""
 

@@ -11,10 +11,10 @@ from .incoming import Incoming, UnsoundError
 from .transport import Response
 
 
-class Wire(asyncio.Protocol):
-    """Takes a connection over from aiohttp, which made it: proxies, names and TLS are behind it already."""
+class Taken(asyncio.Protocol):
+    """A connection taken over from aiohttp, which made it: proxies, names and TLS are behind it already."""
 
-    def __init__(self, connection: Connection, max_answer_bytes: int) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._maker = connection.protocol
@@ -23,12 +23,7 @@ class Wire(asyncio.Protocol):
             raise ClientConnectionError
         self._transport = self._maker.transport
         self._transport.set_protocol(self)
-        self._incoming = Incoming(max_answer_bytes)
-        self._waiting: asyncio.Future[Response] | None = None
-        self._sent = 0.0
-        self._first: float | None = None
-        self._answered = False
-        self.idle_since = 0.0
+        self.idle_since = self._loop.time()
         self.lost: asyncio.Future[None] = self._loop.create_future()
         """Done when the connection has gone."""
 
@@ -36,6 +31,30 @@ class Wire(asyncio.Protocol):
     def usable(self) -> bool:
         """Whether another request may go out."""
         return not self._transport.is_closing()
+
+    def abort(self) -> None:
+        """Drop the connection with all that is under way on it."""
+        self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell aiohttp, and who waits for it, that the connection has gone."""
+        if self._maker is not None:
+            self._maker.connection_lost(exc)
+        self._connection.close()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+
+class Wire(Taken):
+    """A connection with one exchange at a time on it: HTTP/1.1."""
+
+    def __init__(self, connection: Connection, max_answer_bytes: int) -> None:
+        super().__init__(connection)
+        self._incoming = Incoming(max_answer_bytes)
+        self._waiting: asyncio.Future[Response] | None = None
+        self._sent = 0.0
+        self._first: float | None = None
+        self._answered = False
 
     async def exchange(self, message: bytes, *, bodiless: bool, deadline: float) -> Response:
         """Send a request and return its answer; one that is given up ends the connection.
@@ -56,10 +75,6 @@ class Wire(asyncio.Protocol):
         finally:
             late.cancel()
 
-    def abort(self) -> None:
-        """Drop the connection with all that is under way on it."""
-        self._transport.abort()
-
     # ── what the event loop tells ──
 
     def data_received(self, data: bytes) -> None:
@@ -79,11 +94,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the exchange, if there is one, by what it had come to."""
-        if self._maker is not None:
-            self._maker.connection_lost(exc)
-        self._connection.close()
-        if not self.lost.done():
-            self.lost.set_result(None)
+        super().connection_lost(exc)
         if self._waiting is None:
             return
         if self._incoming.ends_with_connection and exc is None:

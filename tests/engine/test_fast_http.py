@@ -207,6 +207,6 @@ def test_without_its_extra_it_says_how_to_get_it(monkeypatch):
 
 
 async def test_an_engine_takes_it_from_its_environment(tmp_path):
-    with pytest.raises(UsageError, match="BATCHTOP_TRANSPORT: 'slow' is neither aiohttp nor fast"):
+    with pytest.raises(UsageError, match="BATCHTOP_TRANSPORT: 'slow' is none of aiohttp, fast and http2"):
         async with Engine(tmp_path / "work.db", environment={VARIABLE: "slow"}):
             pass

@@ -18,15 +18,16 @@ from importlib import import_module
 import pytest
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.transports import Request, Response, Transport, TransportError
+from batchtop.engine.transports.opening import AT_ONCE
 from msgspec.structs import replace
 
 from .http_server import PEM, Handler, Peer, Server, at_first, serve
 from .workshop import until
 
-TRANSPORTS = {"AiohttpTransport": "aiohttp", "FastTransport": "fast"}
+TRANSPORTS = {"AiohttpTransport": "aiohttp", "FastTransport": "fast", "Http2Transport": "http2"}
 """Each by the module that it is in."""
-NEEDED = {"FastTransport": "httptools"}
-"""What an extra has to bring."""
+NEEDED = {"FastTransport": ("httptools", "fast"), "Http2Transport": ("h2", "http2")}
+"""What an extra has to bring, and its name."""
 
 SECRET = "sk-secret"
 HEADERS = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
@@ -42,7 +43,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=TRANSPORTS)
 def make(request: pytest.FixtureRequest):
     if needed := NEEDED.get(request.param):
-        pytest.importorskip(needed, reason=f"{request.param} needs `pip install 'batchtop[fast]'`")
+        pytest.importorskip(needed[0], reason=f"{request.param} needs `pip install 'batchtop[{needed[1]}]'`")
     module = import_module(f"batchtop.engine.transports.{TRANSPORTS[request.param]}")
     return getattr(module, request.param)
 
@@ -337,6 +338,79 @@ async def test_after_close_a_send_fails_and_closing_again_does_nothing(transport
         await transport.aclose()
         await transport.aclose()
         assert (await failure(transport, server.url)).outcome is Outcome.CONNECTION
+
+
+# --- connections opened beforehand
+
+
+async def test_connections_opened_beforehand_are_used_by_the_first_requests(transport):
+    async def wait_for_the_rest(peer: Peer) -> None:
+        while await peer.request():
+            if len(peer.server.requests) == 30:
+                everyone.set()
+            await everyone.wait()
+            await peer.answer()
+
+    everyone = asyncio.Event()
+    async with serve(wait_for_the_rest) as server:
+        await transport.warm(server.url, 30)
+        await until(lambda: server.connections == 30)
+        assert (transport.connections, server.requests) == (30, [])
+        await asyncio.gather(*(send(transport, server.url) for _ in range(30)))
+        await transport.warm(server.url, 30)
+        assert (server.connections, transport.connections) == (30, 30)
+        await transport.aclose()
+        assert transport.connections == 0
+
+
+async def test_those_opened_beforehand_that_a_server_closes_cost_nothing(transport):
+    gate = asyncio.Event()
+
+    async def leave(peer: Peer) -> None:
+        await gate.wait()
+
+    async with serve(at_first(leave, connections=5)) as server:
+        await transport.warm(server.url, 5)
+        gate.set()
+        await until(lambda: transport.connections == 0)
+        assert (await send(transport, server.url)).body == b"ok"
+    assert server.connections == 6
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "https://127.0.0.1:1/", "http://nowhere.invalid/", "ftp://x/"])
+async def test_a_server_that_is_not_there_is_met_in_silence_and_no_more_than_once(transport, url, monkeypatch):
+    await transport.warm(url, 100)
+    assert transport.connections == 0
+    await transport.aclose()
+    await transport.warm(url, 100)
+
+
+async def test_a_slow_server_has_few_to_deal_with_and_none_once_they_are_not_wanted(transport):
+    async with serve(Peer.gone) as server:
+        url = server.url.replace("http:", "https:")  # the handshake never ends
+        warming = asyncio.create_task(transport.warm(url, 100))
+        await until(lambda: server.connections)
+        await asyncio.sleep(0.1)
+        assert server.connections <= AT_ONCE
+        warming.cancel()
+        await asyncio.wait({warming})
+        await transport.aclose()
+        assert (server.connections <= AT_ONCE, transport.connections) == (True, 0)
+
+
+async def test_requests_do_not_wait_for_what_is_opened_beforehand(transport):
+    async def accept_late(peer: Peer) -> None:
+        await peer.gone()
+
+    async with serve(accept_late) as slow, serve() as server:
+        warming = asyncio.create_task(transport.warm(slow.url.replace("http:", "https:"), 5))
+        also = asyncio.create_task(transport.warm(server.url, 50))
+        await asyncio.sleep(0)
+        assert (await send(transport, server.url, timeout_s=2)).body == b"ok"
+        for task in (warming, also):
+            task.cancel()
+        await asyncio.wait({warming, also})
+        await transport.aclose()
 
 
 # --- connections that have gone stale
