@@ -16,7 +16,8 @@ from ..engine.tasks import Call, Reply, build_task
 from ..engine.text import clean
 from ..engine.transports import TransportError, open_worker
 from ..engine.transports.http import open_http
-from ..tui.format import latency, money
+from ..engine.vector import json_of
+from ..tui.words.format import latency, money
 
 
 class Probe:
@@ -51,7 +52,7 @@ def answered(item: Item, reply: Reply) -> str:
     """Return what an item was answered, in words; raises what a bad answer means."""
     if reply.outcome is not Outcome.OK:
         refuse(reply.outcome, reply.message)
-    return f"item {item.key}: {clean(reply.answers[0].output.decode(), 160)}"
+    return f"item {item.key}: {clean(json_of(reply.answers[0].output).decode(), 160)}"
 
 
 def refuse(outcome: Outcome, message: str) -> NoReturn:

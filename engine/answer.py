@@ -24,7 +24,7 @@ class Answer(Struct, frozen=True):
 
     outcome: Outcome
     output: bytes = b""
-    """JSON text of the output, when the outcome is ok."""
+    """When the outcome is ok: JSON text, or a vector as engine/vector.py packs it."""
     message: str = ""
     """What went wrong, cleaned and capped, when it is not."""
     finish_reason: str = ""

@@ -16,6 +16,7 @@ Identify: TypeAlias = Callable[[str, Mapping[str, object]], bytes]
 _NO_PART_OF_THE_ANSWER: Final = (
     *("api_key_env", "price_in", "price_out", "tokenizer", "fallback", "route"),
     *("stream", "path", "mode", "workers", "device", "key_header", "price_per_request"),
+    *("vectors", "encoding"),
 )
 
 _encode = msgspec.json.Encoder(order="sorted").encode

@@ -1,5 +1,6 @@
 """The columns of a table of results: which fields its items have, and what each holds in all of them. Pure."""
 
+from array import array
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +8,9 @@ from typing import Final
 
 import msgspec
 
-from ...engine.errors import OutputError
+from ...engine.errors import OutputError, UsageError
+from ...engine.store.results import Result
+from ...engine.vector import json_of, numbers
 
 MOST_FIELDS: Final = 2_000
 _EXACT: Final = 1 << 53
@@ -106,5 +109,18 @@ def id_text(key: str) -> str:
 
 
 def text_of(output: bytes) -> str:
-    """Return what JSON text says: a text itself, anything else as JSON."""
-    return msgspec.json.decode(output, type=str) if output.startswith(b'"') else output.decode()
+    """Return what an output says: a text itself, anything else as JSON."""
+    return msgspec.json.decode(output, type=str) if output.startswith(b'"') else json_of(output).decode()
+
+
+def vector_of(result: Result) -> "array[float]":
+    """Return the vector that an output is; raises UsageError where it is none."""
+    try:
+        return numbers(result.output)
+    except ValueError as error:
+        raise no_vector(result) from error
+
+
+def no_vector(result: Result) -> UsageError:
+    """Return what to say of an output that is no vector."""
+    return UsageError(f"the output of item {result.key} is no list of numbers: export the job as jsonl or csv")

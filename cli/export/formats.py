@@ -1,4 +1,4 @@
-"""What an export is written as: JSON lines or CSV here, Parquet beside it."""
+"""What an export is written as: JSON lines or CSV here, Parquet and NumPy's archives beside it."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +37,7 @@ _SUFFIXES: Final = {
     **dict.fromkeys(("", ".jsonl", ".ndjson"), "jsonl"),
     ".csv": "csv",
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    ".npz": "npz",
 }
 
 
@@ -58,7 +59,7 @@ def format_of(name: str) -> str:
     """Return the format that a file's name stands for; raises UsageError where it stands for none."""
     suffix = Path(name).suffix.lower()
     if suffix not in _SUFFIXES:
-        raise UsageError(f"{name}: {suffix} is the end of no format: .jsonl, .csv or .parquet, or say --format")
+        raise UsageError(f"{name}: {suffix} is the end of no format: .jsonl, .csv, .parquet or .npz, or say --format")
     return _SUFFIXES[suffix]
 
 
@@ -68,6 +69,10 @@ def writer(name: str) -> Write:
         from .parquet import parquet_writer
 
         return parquet_writer()
+    if name == "npz":
+        from .npz import write_npz
+
+        return write_npz
     return write_csv if name == "csv" else write_jsonl
 
 

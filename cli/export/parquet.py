@@ -9,11 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
-import msgspec
-
 from ...engine.errors import UsageError
 from ...engine.store.results import Result
-from .columns import Columns, Kind, cell, fields_of, id_value, infer_columns
+from .columns import Columns, Kind, cell, fields_of, id_value, infer_columns, vector_of
 from .formats import HEADS, INPUT, Export, Write
 
 Arrow: TypeAlias = Any
@@ -27,8 +25,6 @@ _REPEATED: Final = ["status", "kind", "finish_reason", "model"]
 
 _MARKS: Final = {"finish_reason", "model"}
 """Columns that are null where there is nothing to tell."""
-
-_vector = msgspec.json.Decoder(list[float]).decode
 
 
 def parquet_writer() -> Write:
@@ -122,10 +118,10 @@ class _Parquet:
         return self._arrow.array(values, type=kind) if isinstance(values, list) else values
 
     def _vectors(self, page: list[Result]) -> Arrow:
-        """Return the vectors of a page, each packed as it is read: numbers of Python take eight times the space."""
+        """Return the vectors of a page, as they are stored: numbers of Python take eight times the space."""
         numbers, ends = array("f"), array("i", [0])
         for result in page:
-            numbers.extend(_vector(result.output))
+            numbers.extend(vector_of(result))
             ends.append(len(numbers))
         arrow = self._arrow
         offsets = arrow.Array.from_buffers(arrow.int32(), len(ends), [None, arrow.py_buffer(ends)])

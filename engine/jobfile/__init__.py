@@ -1,30 +1,33 @@
 """The job file: TOML on disk becomes a JobSpec, or one line that says which key is wrong and what it takes."""
 
-import re
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from ..errors import JobFileError, PresetError, SettingError
-from ..job import STDIN, InputSpec, JobSpec, OutputSpec, assemble
+from ..job import NAME, STDIN, InputSpec, JobSpec, OutputSpec, assemble
 from ..output.appended import part_of
 from ..preparespec import dropped_paths
 from ..presets import load_presets
 from ..settings import DIALS, Layer, Value
+from ..source.files import ENDINGS
 from ..toml_file import TomlFile
 from .input import check_apart, in_folder
 from .prepare import check_steps, read_steps
 from .task import read_task
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _STREAMED: Final = ("jsonl", "csv", "tsv", "lines")
+_ROWS: Final = (
+    "is a file of rows, not a job file: write a job file (TOML) whose [input] has it as its path,"
+    " or open `batchtop` and press n, and one is written for it"
+)
 _TABLES: Final = ("name", "input", "prepare", "task", "settings", "limits", "output")
 
 
 def load_job(path: Path, text: str | None = None) -> JobSpec:
     """Return the job that a TOML file describes, or would with this text; raises JobFileError."""
-    file = TomlFile(path, JobFileError, text)
+    file = _read(path, text)
     _check_top(file)
     settings = file.table("settings")
     job = JobSpec(
@@ -39,6 +42,16 @@ def load_job(path: Path, text: str | None = None) -> JobSpec:
     _check_files(file, job)
     check_steps(file, job.prepare, job.input)
     return msgspec.structs.replace(job, layers=_layers(file, job))
+
+
+def _read(path: Path, text: str | None) -> TomlFile:
+    """Return a job file; one of rows, given by mistake for it, is told as that."""
+    try:
+        return TomlFile(path, JobFileError, text)
+    except JobFileError:
+        if text is None and path.is_file() and path.name.endswith(ENDINGS):
+            raise JobFileError(f"{path}: {_ROWS}") from None
+        raise
 
 
 def _layers(file: TomlFile, job: JobSpec) -> tuple[Layer, ...]:
@@ -63,7 +76,7 @@ def _check_top(file: TomlFile) -> None:
 
 def _name(file: TomlFile, stem: str) -> str:
     name = file.text("name", file.root)
-    if not _NAME.fullmatch(stem if name is None else name):
+    if not NAME.fullmatch(stem if name is None else name):
         told = "the file's own name can't be the job's: set a name of" if name is None else f"{name!r} is not made of"
         file.fail("name", f"{told} letters, digits, '.', '_' and '-', a letter or digit first, 100 at most")
     return stem if name is None else name

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..errors import SettingError
+from ..job import VARIABLE
 from ..tasks.template import compile_template
 from ..tasks.tokens import counter
 from ..taskspec import OPENAI_KEY_ENV, OPENAI_URL, ChatSpec, EmbeddingsSpec, Fallback, ProviderSpec, Rule, default_keys
@@ -19,7 +20,6 @@ from .schema import read_schema
 
 _Other = TypeVar("_Other", bound=Fallback)
 
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", re.IGNORECASE)
 _ENDPOINTS = ("/chat/completions", "/completions", "/embeddings")
 _TEMPLATES = ("prompt", "system", "text")
@@ -109,7 +109,7 @@ def key_names(file: TomlFile, table: Table, *, of: str, default: tuple[str, ...]
         return raw
     names = (raw,) if isinstance(raw, str) else tuple(cast("Iterable[object]", raw))
     for name in names:
-        if isinstance(name, str) and (looks_like_key(name) or not _ENV_NAME.fullmatch(name)):
+        if isinstance(name, str) and (looks_like_key(name) or not VARIABLE.fullmatch(name)):
             file.fail(
                 f"{of}api_key_env", f"wants the NAME of an environment variable ({OPENAI_KEY_ENV}), not a key itself"
             )

@@ -16,4 +16,6 @@ def read_transformers_task(file: TomlFile, table: Table, folder: Path) -> Transf
         compile_template(task.text)
     except ValueError as error:
         file.fail("task.text", str(error))
+    if task.pipeline and "vectors" in table:
+        file.fail("task.vectors", "says how vectors are stored, which a pipeline's results are not: leave it out")
     return msgspec.structs.replace(task, path=str(folder / task.path))

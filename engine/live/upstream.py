@@ -15,6 +15,7 @@ from ..snapshot import ACTIVE, JobState
 from ..source import Record
 from ..store.arrivals import Last
 from ..store.upstream import AnswerRow, Answers, Standing
+from ..vector import json_of
 
 POLL_S: Final = 0.05
 OUTPUT: Final = "output"
@@ -87,7 +88,7 @@ def fields_of(answer: AnswerRow, *, as_json: bool) -> Mapping[str, object]:
 
     The keys of an output that is an object become fields, unless there is one of that name.
     """
-    output: Any = _decode(answer.output)
+    output: Any = _decode(json_of(answer.output))
     if as_json and isinstance(output, str):
         with suppress(ValueError, RecursionError):
             output = _decode(output)

@@ -127,25 +127,26 @@ class OutputFiles:
         """Write what was committed."""
         if self.failure:
             return
-        good = [
+        good = (
             output_line(s.item.key, s.answer.output, s.answer.finish_reason, s.model)
             for s in settled
             if s.answer.outcome is Outcome.OK
-        ]
-        bad = [
+        )
+        bad = (
             failure_line(s.item.key, s.answer.outcome, s.answer.message, s.attempts)
             for s in settled
             if s.answer.outcome is not Outcome.OK
-        ]
+        )
         try:
             self._append("output", good, last_seq)
             self._append("failures", bad, last_seq)
         except OSError as error:
             self.failure = error
 
-    def _append(self, which: _File, lines: list[bytes], seq: int) -> None:
-        if lines and (file := self._files.get(which)):
-            file.write(lines)
+    def _append(self, which: _File, lines: Iterable[bytes], seq: int) -> None:
+        """Write lines to a file, which are made only where there is one."""
+        if (file := self._files.get(which)) and (made := list(lines)):
+            file.write(made)
             self._advanced(which, seq)
 
     def _advanced(self, which: _File, seq: int) -> None:

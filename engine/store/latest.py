@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from ..text import clean
+from ..vector import beginning, is_packed
 from .readable import readable
 from .results import JOINED, STANDS
 
@@ -23,6 +24,8 @@ _FIRST_ROWS: Final = 200
 _PAGE_ROWS: Final = 2_000
 _PAGE_BYTES: Final = 8 * 1024 * 1024
 _END: Final = 2**63 - 1
+_IN_VECTORS: Final = frozenset("0123456789.,-+e[]")
+"""What the JSON text of a vector is made of."""
 
 
 class Preview(NamedTuple):
@@ -96,12 +99,14 @@ class _Search:
         self._db = db
         self._job = job
         self._needle = needle
+        self._of_numbers = _IN_VECTORS.issuperset(needle)
+        self._most_bytes = SEARCHED_BYTES if needle else _SHOWN_BYTES
         self._rows = _FIRST_ROWS
         self.bytes = 0
         """So much was read."""
         stands = f"({STANDS[False]} OR {STANDS[True]})" if failed is None else STANDS[failed]
         self._query = f"""SELECT seq, key, status, outcome, attempts, latency_ms, at, model, cached,
-            substr(coalesce(output, message, ''), 1, {SEARCHED_BYTES if needle else _SHOWN_BYTES})
+            substr(coalesce(output, message, ''), 1, {self._most_bytes})
             {JOINED} WHERE results.job = ? AND seq BETWEEN ? AND ? AND {stands} ORDER BY seq DESC"""
 
     def numbers(self, after: int, before: int, most: int) -> Sequence[int]:
@@ -120,11 +125,18 @@ class _Search:
 
     def _preview(self, row: tuple[Any, ...]) -> Preview | None:
         seq, key, status, outcome, attempts, latency_ms, at, model, cached, said = row
-        text: str = said if isinstance(said, str) else readable(said)
-        if self._needle and self._needle not in text.casefold() and self._needle not in _plain(key):
+        if self._needle and not self._is_in(said) and self._needle not in _plain(key):
             return None
-        shown = clean(text, SHOWN_CHARACTERS)
+        shown = clean(self._text(said), SHOWN_CHARACTERS)
         return Preview(seq, key, status, outcome, shown, attempts, latency_ms, at, model, bool(cached))
+
+    def _is_in(self, said: str | bytes) -> bool:
+        if isinstance(said, bytes) and is_packed(said) and not self._of_numbers:
+            return False  # found without writing its digits
+        return self._needle in self._text(said).casefold()
+
+    def _text(self, said: str | bytes) -> str:
+        return said if isinstance(said, str) else readable(beginning(said, cut=len(said) == self._most_bytes))
 
 
 def _plain(key: str) -> str:

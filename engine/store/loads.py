@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..job import InputSpec
 from ..source.place import twice
 from ..source.row import Row
+from ..text import plural
 from .tables import create_key_index
 
 CHUNK_ROWS: Final = 5_000
@@ -102,7 +103,7 @@ def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row])
 
 def tell_progress(db: sqlite3.Connection, job: int, rows: int, share: float) -> None:
     """Write how far a load has come: rows, and the share of the input that is read, 0 where that is unknown."""
-    told = f"{rows:,} rows read{f', {share:.0%} of the input' if share else ''}"
+    told = f"{plural(rows, 'row')} read{f', {share:.0%} of the input' if share else ''}"
     db.execute("UPDATE jobs SET reason = ? WHERE id = ? AND state = 'loading'", (told, job))
 
 

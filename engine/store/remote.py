@@ -112,11 +112,6 @@ def names_of(db: sqlite3.Connection, job: int) -> list[str]:
     return [RemoteBatch(tag, remote, at, ()).name for tag, remote, at in rows]
 
 
-def so_many(items: int) -> str:
-    """Return `1 item`, or how many."""
-    return f"{items:,} item{'' if items == 1 else 's'}"
-
-
 def _packed(digests: Sequence[str]) -> bytes:
     return bytes.fromhex("".join(digests))
 

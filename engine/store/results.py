@@ -8,6 +8,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from ..vector import is_packed, json_of
+
 Order: TypeAlias = Literal["completed", "input"]
 
 PAGE_ROWS: Final = 1_000
@@ -37,7 +39,7 @@ class Result(NamedTuple):
     """The item's id as JSON text."""
     outcome: str
     output: bytes
-    """JSON text, empty for a failure."""
+    """JSON text, or a packed vector; empty for a failure."""
     message: str
     attempts: int
     finish_reason: str
@@ -138,6 +140,13 @@ class Results:
             rows = self._db.execute(query, (msgspec.json.encode([seq for (seq,) in some]).decode(),))
             yield list(map(Result._make, rows))
 
+    def ends_in_vector(self, job: int) -> bool:
+        """Return whether the newest answer of a job is a packed vector: then all are, or were as JSON text."""
+        query = f"""SELECT coalesce(output, x'') {JOINED} WHERE results.job = ? AND {STANDS[False]}
+            ORDER BY seq DESC LIMIT 1"""
+        row = self._db.execute(query, (job,)).fetchone()
+        return row is not None and is_packed(row[0])
+
     def items(self, wanted: Selection) -> Iterator[tuple[str, bytes]]:
         """Yield the id of each item of a selection as JSON text, and its fields as a JSON object, in no order."""
         query = f"""SELECT seq, key, {_payload(wanted)} {JOINED}
@@ -223,7 +232,7 @@ def output_line(key: str, output: bytes, finish_reason: str = "", model: str = "
         for name, text in (("finish_reason", finish_reason), ("model", model))
         if text
     )
-    return b'{"id":%b,"status":"ok","output":%b%b}\n' % (key.encode(), output, marks.encode())
+    return b'{"id":%b,"status":"ok","output":%b%b}\n' % (key.encode(), json_of(output), marks.encode())
 
 
 def failure_line(key: str, kind: str, message: str, attempts: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from ..item import Try
+from ..vector import beginning
 
 MOST_BYTES: Final = 200_000
 """So much is read of an item's fields, and of its output."""
@@ -123,7 +124,8 @@ def _ended(result: Sequence[Any]) -> Ended:
 
 
 def _excerpt(raw: bytes, size: int) -> Excerpt:
-    return Excerpt(raw.decode(errors="ignore"), size > len(raw))
+    cut = size > len(raw)
+    return Excerpt(beginning(raw, cut=cut).decode(errors="ignore"), cut)
 
 
 _decode_tries = msgspec.json.Decoder(tuple[Try, ...]).decode

@@ -70,7 +70,7 @@ CREATE TABLE results (
     item INTEGER NOT NULL REFERENCES items,
     digest BLOB NOT NULL,                   -- the item's when it was sent
     outcome TEXT NOT NULL,
-    output BLOB,                            -- JSON, when the outcome is ok
+    output BLOB,                            -- when the outcome is ok: JSON text, or a vector (engine/vector.py)
     message TEXT,                           -- what went wrong, when it is not
     attempts INTEGER NOT NULL,
     latency_ms REAL NOT NULL,

@@ -9,17 +9,20 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from ..answer import Answer, Usage
+from ..answer import Usage
 from ..item import Item
 from ..outcome import Outcome
 from ..taskspec import EmbeddingsSpec
+from ..text import plural
 from ..transports import Response
+from ..vector import Form, Sent, decode, is_whole
 from .endpoint import Endpoint, UsageBlock
-from .task import Call, Plan, Reply
+from .task import Call, Plan, Reply, each_for_itself
 from .template import UnfitError, compile_template, render_each
 from .tokens import sizer
+from .vectors import vector_answer
 
 MOST_INPUTS: Final = 2048
 """What servers take in one request."""
@@ -27,7 +30,7 @@ MOST_INPUTS: Final = 2048
 
 class _Datum(Struct):
     index: int
-    embedding: msgspec.Raw
+    embedding: Sent
 
 
 class _Vectors(Struct):
@@ -35,8 +38,20 @@ class _Vectors(Struct):
     usage: UsageBlock | None = None
 
 
+class _Doubtful(Struct):
+    index: int
+    embedding: Raw
+
+
+class _DoubtfulVectors(Struct):
+    """An answer in which something is no vector."""
+
+    data: list[_Doubtful]
+    usage: UsageBlock | None = None
+
+
 class EmbeddingsTask:
-    """The task of type `embeddings`; its output is the vector, in the very digits the server sent."""
+    """The task of type `embeddings`; its output is the vector, packed."""
 
     def __init__(self, spec: EmbeddingsSpec, api_key: str | None) -> None:
         self._endpoint = Endpoint(spec.base_url, "/embeddings", api_key)
@@ -44,6 +59,10 @@ class EmbeddingsTask:
         self._size = sizer(spec.tokenizer)
         self._head = {"model": spec.model}
         self._tail = {} if spec.dimensions is None else {"dimensions": spec.dimensions}
+        self._packed = spec.encoding == "base64"
+        if self._packed:
+            self._tail |= {"encoding_format": "base64"}
+        self._form: Form = spec.vectors
 
     def plan(self, items: Sequence[Item], per_request: int = 1) -> Plan:  # noqa: ARG002 (a batch is one request anyway)
         """Return one call for all items, or several where they are too many for one."""
@@ -54,17 +73,25 @@ class EmbeddingsTask:
     def read(self, call: Call, response: Response) -> Reply:
         """Return each item's vector, or for none of them one when any is missing: the rest may be numbered anew."""
         if not 200 <= response.status < 300:
-            return self._endpoint.refused(call, response)
+            return self._refused(call, response)
         try:
-            reply = _decode(response.body)
+            reply = _read(response.body)
         except (ValueError, RecursionError):
-            return self._endpoint.refused(call, response)
+            return self._refused(call, response)
         usage = (reply.usage or UsageBlock()).counted()
-        by_index = {datum.index: vector for datum in reply.data if (vector := _vector(datum.embedding))}
+        by_index = {datum.index: datum.embedding for datum in reply.data if is_whole(datum.embedding)}
         if len(reply.data) != len(call.items) or any(index not in by_index for index in range(len(call.items))):
             return self._endpoint.failed(call, Outcome.SHORT_REPLY, _shortage(call, reply, len(by_index)), usage)
-        answers = tuple(Answer(Outcome.OK, by_index[index]) for index in range(len(call.items)))
-        return Reply(Outcome.OK, answers, usage)
+        answers = tuple(vector_answer(by_index[index], self._form) for index in range(len(call.items)))
+        return each_for_itself(answers, usage)
+
+    def _refused(self, call: Call, response: Response) -> Reply:
+        """Return what a refusal means: one of base64 meets every request alike, and is no fault of these items."""
+        reply = self._endpoint.refused(call, response)
+        if self._packed and reply.outcome is Outcome.BAD_ITEM and "encoding_format" in reply.message:
+            told = f'set encoding = "float" in [task], for a server that has no base64: {reply.message}'
+            return self._endpoint.failed(call, Outcome.AUTH, told)
+        return reply
 
     def _text(self, item: Item) -> str:
         text = self._template.render(item.fields)
@@ -81,15 +108,27 @@ class EmbeddingsTask:
 _decode = msgspec.json.Decoder(_Vectors).decode
 
 
-def _vector(raw: msgspec.Raw) -> bytes:
-    """Return a list of numbers on one line, or nothing for whatever else a server may put there."""
-    compact = msgspec.json.format(bytes(raw), indent=-1)
-    is_flat = compact.startswith(b"[") and not compact.startswith((b"[]", b"[[", b'["', b"[{"))
-    return compact if is_flat and b"null" not in compact else b""
+_decode_doubtful = msgspec.json.Decoder(_DoubtfulVectors).decode
+
+
+def _read(body: bytes) -> _Vectors:
+    """Return the vectors of an answer, nothing for whatever else a server may put there."""
+    try:
+        return _decode(body)
+    except msgspec.ValidationError:
+        doubtful = _decode_doubtful(body)
+        return _Vectors([_Datum(each.index, _sent(each.embedding)) for each in doubtful.data], doubtful.usage)
+
+
+def _sent(raw: Raw) -> Sent:
+    try:
+        return decode(bytes(raw))
+    except (ValueError, RecursionError):
+        return b""
 
 
 def _shortage(call: Call, reply: _Vectors, usable: int) -> str:
     return (
-        f"{len(call.items)} texts were sent, {len(reply.data)} vectors came back,"
+        f"{plural(len(call.items), 'text')} sent, {plural(len(reply.data), 'vector')} came back,"
         f" {usable} of them complete and with an index of their own"
     )

@@ -10,6 +10,7 @@ from ..answer import Answer
 from ..item import Item
 from ..outcome import Outcome
 from ..taskspec import HttpSpec
+from ..text import plural
 from .json_path import LostError, compile_path, told
 from .template import compile_template, text_of
 
@@ -41,7 +42,7 @@ class HttpAnswer:
             return self._by_id(self._entries_by_id(found), list(map(self.id_of, items)))
         entries = self._list(found)
         if len(entries) != len(items):
-            raise CountError(f"{len(items)} items were sent, {len(entries)} results came back")
+            raise CountError(f"{plural(len(items), 'item')} sent, {plural(len(entries), 'result')} came back")
         return tuple(map(self._entry, entries))
 
     def id_of(self, item: Item) -> str:

@@ -12,9 +12,9 @@ from msgspec import Raw, Struct
 from ..answer import Answer, Usage
 from ..item import Item
 from ..outcome import Outcome
-from ..text import safe
+from ..text import plural, safe
 from ..transports.transport import Request, Response
-from .task import Call, Plan, Reply
+from .task import Call, Plan, Reply, each_for_itself
 from .template import absent, render_each
 
 
@@ -49,11 +49,10 @@ class LocalTask:
         except (ValueError, RecursionError) as error:
             return _failed(call, f"{self._target}: its results can't be read ({error})")
         if len(results) != len(call.items):
-            return _failed(call, f"{self._target}: {len(call.items)} items were given, {len(results)} results came")
-        answers = tuple(map(_answer, results))
-        if len(answers) == 1:
-            return Reply(answers[0].outcome, answers, message=answers[0].message)
-        return Reply(Outcome.OK, answers)  # each tells of itself, so that none has to be found
+            return _failed(
+                call, f"{self._target}: {plural(len(call.items), 'item')} given, {plural(len(results), 'result')} came"
+            )
+        return each_for_itself(tuple(map(_answer, results)))
 
     def _given(self, item: Item) -> object:
         if not self._fields:

@@ -10,7 +10,7 @@ from ..errors import BatchtopError, TaskError
 from ..item import Item
 from ..outcome import Outcome
 from ..plugins import told
-from ..text import safe
+from ..text import plural, safe
 from ..transports.transport import Response
 from .task import Call, Plan, Reply
 
@@ -68,7 +68,7 @@ def _whole(plan: Plan, items: Sequence[Item]) -> Plan:
     """Return a plan with each item in it once; raises ValueError for another one."""
     planned = [item.row for call in plan.calls for item in call.items] + [item.row for item, _ in plan.unfit]
     if sorted(planned) != sorted(item.row for item in items):
-        raise ValueError(f"{len(items)} items were given, {len(planned)} planned, and each has to be once")
+        raise ValueError(f"{plural(len(items), 'item')} given, {len(planned)} planned, and each has to be once")
     return plan
 
 
@@ -78,7 +78,7 @@ def _sound(reply: Reply, call: Call) -> Reply:
     if not all(isinstance(each, Outcome) for each in held) or not isinstance(cast("object", reply.usage), Usage):
         raise TypeError("its reply holds an outcome that is no Outcome, or a usage that is no Usage")
     if len(reply.answers) != len(call.items):
-        raise ValueError(f"{len(reply.answers)} answers for {len(call.items)} items")
+        raise ValueError(f"{plural(len(reply.answers), 'answer')} for {plural(len(call.items), 'item')}")
     return msgspec.structs.replace(reply, answers=tuple(map(_on_one_line, reply.answers)))
 
 

@@ -40,6 +40,13 @@ class Reply(Struct, frozen=True):
     """When the answer began, where it was streamed."""
 
 
+def each_for_itself(answers: tuple[Answer, ...], usage: Usage | None = None) -> Reply:
+    """Return a reply in which each answer tells of its own item, so that a bad one has not to be found."""
+    if len(answers) == 1:
+        return Reply(answers[0].outcome, answers, usage or Usage(), answers[0].message)
+    return Reply(Outcome.OK, answers, usage or Usage())
+
+
 class Task(Protocol):
     """How items become calls, and responses become answers."""
 

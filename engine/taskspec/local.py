@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, field
 
 from ..text import clean
+from ..vector import Form
 from .free import FreeSpec
 from .values import Filled
 
@@ -84,6 +85,8 @@ class TransformersSpec(FreeSpec, frozen=True, tag_field="type", tag="transformer
     """Where it runs, as `cpu` or `cuda:1`; `auto` means the first GPU, where there is one."""
     parameters: dict[str, object] = field(default_factory=dict[str, object])
     """Given to each call of the pipeline, or of `encode`."""
+    vectors: Form = "float32"
+    """How vectors are stored."""
     path: str = ""
     """The folder where its folder is looked for: the job file's own."""
 

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from ..vector import Form
 from .elsewhere import Fallback, Rule
 from .values import Filled, Positive, Price
 
@@ -65,6 +66,10 @@ class EmbeddingsSpec(
     base_url: Filled = OPENAI_URL
     api_key_env: tuple[str, ...] = ()
     dimensions: Positive | None = None
+    encoding: Literal["base64", "float"] = "base64"
+    """How the server is asked to write vectors; either is understood."""
+    vectors: Form = "float32"
+    """How they are stored."""
     tokenizer: Filled | None = None
     """An encoding of tiktoken that counts what is sent, as `cl100k_base`; None means bytes / 4."""
     price_in: Price | None = None
@@ -101,6 +106,8 @@ class OpenAIBatchSpec(
     schema: dict[str, object] | None = None
     strict: bool = False
     dimensions: Positive | None = None
+    encoding: Literal["base64", "float"] = "base64"
+    vectors: Form = "float32"
     tokenizer: Filled | None = None
     price_in: Price | None = None
     """USD per million tokens, as for one question at a time."""

@@ -11,9 +11,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from batchtop.engine.simulator import Simulator
 from batchtop.engine.store.migrations import connect
+from batchtop.engine.vector import Form, pack
 from pyarrow import parquet
 
 from .shell import OUT, PROGRAM, Shell
@@ -52,7 +54,7 @@ REFUSED = {
     "batchtop.db-wal": "belongs to the job",
     "batchtop.db.lock": "belongs to the job",
     "gone/copy.jsonl": "cannot be written",
-    "copy.xyz": ".xyz is the end of no format: .jsonl, .csv or .parquet, or say --format",
+    "copy.xyz": ".xyz is the end of no format: .jsonl, .csv, .parquet or .npz, or say --format",
 }
 
 
@@ -127,13 +129,18 @@ def stored(
             item = db.execute(
                 "INSERT INTO items (job, key, line, digest, payload, load, status) VALUES (1, ?, ?, ?, ?, 1, ?)", values
             ).lastrowid
-            output = None if message else json.dumps(outputs[number]).encode()
+            output = None if message else _stored(outputs[number])
             db.execute(
                 """INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at)
                 VALUES (1, ?, ?, ?, ?, ?, 3, 1, 1)""",
                 (item, number.to_bytes(16), "bad_item" if message else "ok", output, message or None),
             )
         db.execute("COMMIT")
+
+
+def _stored(output: object) -> bytes:
+    """Return an output as a workspace has it: what is bytes is a vector, packed already."""
+    return output if isinstance(output, bytes) else json.dumps(output).encode()
 
 
 async def exported(shell: Shell, name: str, *words: str) -> Path:
@@ -211,6 +218,102 @@ async def test_vectors_are_lists_of_float32_and_ids_what_all_of_them_are(
     assert found.column("output").to_pylist() == vectors
 
 
+VECTORS = [[0.25, -1.0, 3.0], [0.5, 65_504.0, 0.0], [-0.125, 2.0, 1e-3], [1.0, 2.0, 3.0]]
+"""Those that are packed come back; the third is near what float16 has."""
+
+
+def mixed(*forms: Form | None) -> list[object]:
+    """Return the vectors as several versions and settings store them; None is JSON text."""
+    return [pack(vector, form) if form else vector for vector, form in zip(VECTORS, forms, strict=False)]
+
+
+ALL_FORMS = mixed("float32", "float16", None, "float32")
+
+
+@pytest.mark.parametrize("task", ["embeddings", "transformers", "openai_batch"])
+async def test_vectors_of_every_form_stand_in_one_table(shell: Shell, task: str) -> None:
+    stored(shell.folder, [{"id": number} for number in range(4)], ALL_FORMS, task)
+    found = parquet.read_table(await exported(shell, "copy.parquet"))
+    assert str(found.schema.field("output").type.value_type) == "float"
+    assert found.column("output").to_pylist() == [pytest.approx(vector) for vector in VECTORS]
+    for name in ("copy.jsonl", "copy.csv"):
+        path = await exported(shell, name)
+        lines = shell.lines(name) if name.endswith("l") else records(path)
+        told = [line["output"] if name.endswith("l") else json.loads(line["output"]) for line in lines]
+        assert told == [pytest.approx(vector) for vector in VECTORS]
+
+
+async def test_json_lists_that_are_no_vectors_stay_text_in_parquet(shell: Shell) -> None:
+    stored(shell.folder, [{"id": 1}], [[1, 2]], "python")
+    assert parquet.read_table(await exported(shell, "copy.parquet")).column("output").to_pylist() == ["[1, 2]"]
+
+
+ARCHIVES = [
+    ([7, -3, 1 << 40], mixed("float32", "float16", None), "<i8", "<f4"),
+    ([1, 2, 3], mixed("float16", "float16", "float16"), "<i8", "<f2"),
+    (["a", "ä\n✓,", 7], mixed("float32", "float32", "float32"), "<U4", "<f4"),
+    ([1 << 63, 1, 2.5], mixed("float32", "float32", "float32"), "<U19", "<f4"),
+]
+
+
+@pytest.mark.parametrize("order", ["completed", "input"])
+@pytest.mark.parametrize("case", ARCHIVES)
+async def test_an_archive_of_numpys_has_ids_and_vectors(
+    shell: Shell, case: tuple[list[Any], list[object], str, str], order: str
+) -> None:
+    ids, outputs, kind, numbers = case
+    stored(shell.folder, [{"id": each} for each in ids], outputs, "embeddings")
+    path = await exported(shell, "copy.npz", "--order", order)
+    step = 1 if order == "completed" else -1
+    with np.load(path, allow_pickle=False) as found:
+        assert found.files == ["id", "output"]
+        assert found["id"].dtype.str == kind
+        assert found["id"].tolist() == [each if kind == "<i8" else str(each) for each in ids][::step]
+        assert (found["output"].dtype.str, found["output"].shape) == (numbers, (3, 3))
+        assert found["output"].tolist() == [pytest.approx(vector, rel=1e-3) for vector in VECTORS[:3]][::step]
+    await exported(shell, "copy.npz")
+    assert (await shell.run("export", "job", "-o", "copy.jsonl")).code == 0
+    assert (await shell.run("export", "job", "-o", "copy.jsonl", "--format", "npz")).code == 0
+
+
+@pytest.mark.parametrize(
+    ("outputs", "task", "words", "told"),
+    [
+        ([[1.0, 2.0], pack([1.0], "float32")], "embeddings", (), "item 1 has 1 numbers, that of the first 2"),
+        (["yes", "no"], "chat", (), "the outputs of this job are no vectors"),
+        ([["a"], pack([1.0], "float32")], "transformers", (), "the output of item 0 is no list of numbers"),
+        ([[1.0], [2.0]], "embeddings", ("--with-input",), "has ids and vectors alone"),
+        ([[1.0], [2.0]], "embeddings", ("--failed",), "has ids and vectors alone"),
+    ],
+)
+async def test_what_an_archive_cannot_be_made_of_is_told_and_nothing_is_left(
+    shell: Shell, outputs: list[object], task: str, words: tuple[str, ...], told: str
+) -> None:
+    stored(shell.folder, [{"id": number} for number in range(len(outputs))], outputs, task)
+    ended = await shell.run("export", "job", "-o", "copy.npz", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert told in ended.err
+    assert not list(shell.folder.glob("copy*"))
+
+
+async def test_an_archive_of_nothing_is_one_too_and_one_of_others_is_left_alone(shell: Shell) -> None:
+    stored(shell.folder, [], (), "embeddings")
+    with np.load(await exported(shell, "copy.npz")) as found:
+        assert (found["id"].shape, found["output"].shape) == ((0,), (0, 0))
+    np.savez(shell.folder / "mine.npz", output=np.zeros(3))
+    mine = (shell.folder / "mine.npz").read_bytes()
+    ended = await shell.run("export", "job", "-o", "mine.npz")
+    assert (ended.code, "holds something that is no export" in ended.err) == (2, True)
+    assert (shell.folder / "mine.npz").read_bytes() == mine
+
+
+def test_an_archive_goes_to_a_pipe(shell: Shell) -> None:
+    stored(shell.folder, [{"id": 1}], mixed("float32"), "embeddings")
+    words = [*PROGRAM, "export", "job", "--format", "npz"]
+    piped = subprocess.run(words, capture_output=True, check=True, cwd=shell.folder, env=shell.environment)
+    assert np.load(BytesIO(piped.stdout))["output"].tolist() == VECTORS[:1]
+
+
 @pytest.mark.parametrize("form", FORMATS)
 async def test_failed_items_in_every_format(shell: Shell, form: str) -> None:
     stored(shell.folder, ODD, message="too long, or\nso")
@@ -248,9 +351,9 @@ async def test_a_row_put_in_the_middle_stands_there_in_the_order_of_the_input(
 # ── where it can't be written ──
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [*FORMATS, "npz"])
 def test_a_full_disk_leaves_no_half_file_and_is_told(shell: Shell, form: str) -> None:
-    texts = [os.urandom(500).hex() for _ in range(400)]
+    texts = [b"\x01" + b"abcd" * 250 if form == "npz" else os.urandom(500).hex() for _ in range(400)]
     stored(shell.folder, [{"id": number} for number in range(400)], texts)
     limit = 128 << 10  # more than SQLite needs for its index of the log
     ended = subprocess.run(
@@ -283,7 +386,8 @@ async def test_parquet_says_what_it_needs(shell: Shell) -> None:
     assert not list(shell.folder.glob("copy*"))
 
 
-async def test_parquet_is_not_poured_over_a_terminal(shell: Shell) -> None:
+@pytest.mark.parametrize("form", ["parquet", "npz"])
+async def test_bytes_are_not_poured_over_a_terminal(shell: Shell, form: str) -> None:
     stored(shell.folder, ODD, ANSWERS)
-    with Terminal(shell, "export", "job", "--format", "parquet", columns=200) as terminal:
+    with Terminal(shell, "export", "job", "--format", form, columns=200) as terminal:
         await terminal.shows("name a file with -o")

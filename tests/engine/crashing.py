@@ -19,6 +19,7 @@ from batchtop.engine.job import OutputSpec
 from batchtop.engine.settings import resolve
 from batchtop.engine.simulator import Arrival, Simulator
 from batchtop.engine.taskspec import TaskSpec
+from batchtop.engine.vector import json_of
 
 from .nursery import Nursery, Wish
 from .workshop import chat, job_of, numbered, rows_of, write_rows
@@ -215,7 +216,7 @@ class Scene:
         if ids:
             query = "SELECT key, output FROM results JOIN items ON row = item WHERE outcome = 'ok'"
             stored = {int(key): output for key, output in rows_of_ro(self.workspace, query)}
-            wrong = [line["id"] for line in lines if json.loads(stored[line["id"]]) != line["output"]]
+            wrong = [line["id"] for line in lines if json.loads(json_of(stored[line["id"]])) != line["output"]]
             assert not wrong
         return ids
 

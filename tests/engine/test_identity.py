@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from batchtop.engine.identity import fingerprint, identify, used_fields
 from batchtop.engine.job import InputSpec, JobSpec
-from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec, Fallback
+from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec, Fallback, OpenAIBatchSpec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +107,13 @@ def test_what_makes_the_answer_changes_it(values):
 )
 def test_what_does_not_make_the_answer_leaves_it(values):
     assert changed(**values) == of(TASK)
+
+
+@pytest.mark.parametrize("values", [{"vectors": "float16"}, {"encoding": "float"}])
+@pytest.mark.parametrize("kind", [EmbeddingsSpec, OpenAIBatchSpec])
+def test_how_vectors_are_sent_and_stored_is_no_part_of_them(kind, values):
+    task = kind(model="m", text="{t}", **({"of": "embeddings"} if kind is OpenAIBatchSpec else {}))
+    assert of(msgspec.structs.replace(task, **values)) == of(task)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from batchtop.engine.engine import Engine
 from batchtop.engine.errors import JobFileError, TaskError
@@ -19,8 +20,10 @@ from batchtop.engine.jobfile import load_job
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.tasks import build_task
 from batchtop.engine.taskspec import TransformersSpec
-from batchtop.engine.transports import TransportError, open_worker
+from batchtop.engine.transports import Response, TransportError, open_worker
+from batchtop.engine.transports.model import _each
 from batchtop.engine.transports.portions import Portions, TooLargeError
+from batchtop.engine.vector import HALF, SINGLE, json_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +85,14 @@ def test_one_that_is_too_large_by_itself_teaches_nothing_about_the_others():
         ('text = "{text}"', "task.model: is missing"),
         ('model = "m"\ntext = "{text"', "task.text: '{' at character 1"),
         ('model = "m"\ntext = "{text}"\ndevise = "cpu"', "task.devise: unknown key; did you mean 'device'?"),
+        (
+            'model = "m"\ntext = "{text}"\npipeline = "p"\nvectors = "float16"',
+            "task.vectors: says how vectors are stored",
+        ),
+        (
+            'model = "m"\ntext = "{text}"\nvectors = "int8"',
+            "task.vectors: 'int8' is not understood; it can be: float32, float16",
+        ),
         ('model = "m"\ntext = "{text}"\nprompt = "x"', "task.prompt: is for tasks of type 'chat'"),
     ],
 )
@@ -108,9 +119,34 @@ def test_where_a_model_runs_is_no_part_of_its_answer():
         return identify(job_of(Path("in"), spec_of(**more)))("1", {"text": "a", "other": len(more)})
 
     assert digest() == digest(device="cpu", path="/elsewhere")
+    assert digest() == digest(vectors="float16")
     assert len({digest(), digest(model="n"), digest(pipeline="fill-mask"), digest(parameters={"top_k": 2})}) == 4
     spec = spec_of(parameters={"top_k": 2})
     assert msgspec.json.decode(msgspec.json.encode(spec), type=TransformersSpec) == spec
+
+
+def read(spec: TransformersSpec, *outputs: object) -> list[bytes]:
+    """Return what is stored of a model's outputs, as its transport hands them over, or what is told of an item."""
+    task = build_task(spec, None)
+    (call,) = task.plan([Item(number, str(number), {"text": "a"}) for number in range(len(outputs))]).calls
+    body = msgspec.json.encode([{"output": output} for output in outputs])
+    return [answer.output or answer.message.encode() for answer in task.read(call, Response(200, {}, body)).answers]
+
+
+@pytest.mark.parametrize(("vectors", "tag"), [("float32", SINGLE), ("float16", HALF)])
+def test_vectors_are_packed_and_what_else_a_model_makes_stays_json(vectors, tag):
+    spec = spec_of(vectors=vectors)
+    made = _each(np.array([[0.5, -1], [2, 3]], dtype="float16" if tag == HALF else "float64"))
+    outputs = read(spec, *made, [4, 5.5], [[0.25, 1], [2, 3]], [])
+    assert [json.loads(json_of(output)) for output in outputs] == [[0.5, -1], [2, 3], [4, 5.5], [[0.25, 1], [2, 3]], []]
+    assert [output[:1] for output in outputs] == [tag, tag, tag, b"[", b"["]
+    assert read(spec_of(pipeline="p", vectors=vectors), [0.5, -1]) == [b"[0.5,-1]"]
+
+
+def test_a_vector_that_cannot_be_stored_is_its_items_fault_alone():
+    good, bad = read(spec_of(), *_each(np.array([[1.0], [np.nan]])))
+    assert (good[:1], b"none at all (nan)" in bad) == (SINGLE, True)
+    assert _each(np.array([[1, -128]], dtype="int8")) == [[1, -128]]
 
 
 @pytest.mark.skipif(INSTALLED, reason="the extra `models` is installed")
@@ -131,7 +167,9 @@ async def at_work(spec: TransformersSpec) -> AsyncIterator[Any]:
     async def ask(*texts: str) -> list[Any]:
         (call,) = task.plan([Item(number, str(number), {"text": text}) for number, text in enumerate(texts)]).calls
         reply = task.read(call, await worker.send(call.request, timeout_s=60))
-        return [json.loads(each.output) if each.outcome is Outcome.OK else each.message for each in reply.answers]
+        return [
+            json.loads(json_of(each.output)) if each.outcome is Outcome.OK else each.message for each in reply.answers
+        ]
 
     ask.worker = worker  # type: ignore[attr-defined]
     try:

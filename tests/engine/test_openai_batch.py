@@ -31,6 +31,7 @@ from batchtop.engine.tasks import Reply, build_task
 from batchtop.engine.tasks import batch as files
 from batchtop.engine.taskspec import ChatSpec, OpenAIBatchSpec
 from batchtop.engine.transports import Response
+from batchtop.engine.vector import SINGLE
 from msgspec import structs
 
 from .crashing import KILLED
@@ -179,6 +180,7 @@ JOB = '[input]\npath = "in.jsonl"\n[task]\ntype = "openai_batch"\nmodel = "m"\n'
         ('of = "embeddings"', "task.text: is missing"),
         ('of = "images"', "task.of: 'images' is not understood"),
         ('text = "{a}"', 'task.text: is not for of = "chat"'),
+        ('prompt = "{a}"\nvectors = "float16"', 'task.vectors: is not for of = "chat"'),
         ('prompt = "{a"', "task.prompt: '{' at character 1"),
         ('prompt = "{a}"\nstream = true', "task.stream: is for tasks of type 'chat'"),
         ('prompt = "{a}"\ndiscount = 2', "task.discount: expected a number <= 1"),
@@ -232,6 +234,8 @@ async def test_embeddings_and_schemas_go_as_batches_too(tmp_path: Path, provider
         (tmp_path / name).mkdir()
         assert (await run(tmp_path / name, job(tmp_path / name, provider.base_url, 3, **more))).exit_code == 0
     assert {len(vector) for vector in done(tmp_path / "e").values()} == {256}
+    stored = rows_of(tmp_path / "e" / "w.db", "SELECT output FROM results")
+    assert [(output[:1], len(output)) for (output,) in stored] == [(SINGLE, 1 + 4 * 256)] * 3
     assert all(list(value) == ["n"] for value in done(tmp_path / "s").values())
 
 

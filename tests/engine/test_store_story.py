@@ -1,5 +1,6 @@
 """One item in full: as it is now, as it was, and as it is not there at all."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +17,7 @@ from batchtop.engine.store.reader import Reader
 from batchtop.engine.store.story import MOST_BYTES, Excerpt, ItemStory
 from batchtop.engine.store.tables import create_key_index
 from batchtop.engine.store.writer import Writer
+from batchtop.engine.vector import pack
 
 from .workshop import job_of, registered
 
@@ -75,6 +77,20 @@ def test_the_result_that_counts_or_else_the_last_there_was(db: sqlite3.Connectio
     if ended:
         assert (ended.attempts, ended.latency_ms, ended.at, ended.tries) == (2, 40.5, 99.0, ())
         assert (ended.outcome == "ok") == (ended.message == "")
+
+
+@pytest.mark.parametrize("form", ["float32", "float16"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_vector_is_shown_as_numbers_all_of_them_whole(db: sqlite3.Connection, workspace: Path, form, more: int):
+    vector = [0.25 * (number % 7) for number in range(MOST_BYTES // (4 if form == "float32" else 2) - 1 + more)]
+    db.execute(ITEM, (1, '"k"', 1, b"now", b"{}", "done"))
+    db.execute(RESULT, (1, b"now", "ok", pack(vector, form), None))
+    found = read(workspace)
+    assert found
+    assert found.ended
+    assert found.ended.output.cut is bool(more)
+    told = json.loads(found.ended.output.text + "]" * more)
+    assert (told, len(told)) == (vector[: len(told)], len(vector) - more)
 
 
 def test_nobody_of_that_id(db: sqlite3.Connection, workspace: Path):

@@ -45,7 +45,7 @@ CASES: list[tuple[TaskSpec, str, dict[str, Any]]] = [
     (
         embeddings(dimensions=8),
         "embeddings",
-        {"model": "text-embedding-3-small", "input": ["hé"], "dimensions": 8},
+        {"model": "text-embedding-3-small", "input": ["hé"], "dimensions": 8, "encoding_format": "base64"},
     ),
 ]
 
