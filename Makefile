@@ -27,8 +27,8 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## every measurement of bench/, one after the other; each prints its own table
-	set -e; for each in bench/*.py; do echo "== $$each"; $(BIN)/python "$$each"; done
+bench: $(READY)  ## every measure of bench/ in one table; BENCH=--quick to see that they work, BENCH="floor alone" for some
+	$(BIN)/python bench/table.py $(BENCH)
 
 screenshots: $(READY)  ## the picture in README.md, from a real run of the demo
 	$(BIN)/python docs/screenshot.py

@@ -1,6 +1,6 @@
 """What a dashboard costs: real ones, in terminals of their own, on real engines.
 
-    python bench/dashboard.py [idle live attached size] [--seconds 30] [--rows 1000000]
+    python bench/dashboard.py [idle live attached size] [--seconds 30] [--rows 1000000] [--quick]
 
 idle      bytes and frames written while nothing changes: a job that has ended, and one that is paused
 live      share of a core and bytes a second, on an engine at 500 items a second that meets 429s
@@ -20,12 +20,13 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 from batchtop.engine.store.reader import Reader
-from scale import apart, busy_ms, measure_run, tell
+from ratios import Row, arguments, keep, row, share, tell
+from scale import apart, busy_ms, measure_run
 from scale_made import make_nearly_done, write_input
 from staged import state, until, work
 from terminal import PROGRAM, Terminal
@@ -40,64 +41,66 @@ FASTEST = 25_000
 # ── idle ──
 
 
-def idle(folder: Path, options: argparse.Namespace) -> None:
+def idle(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     with work(folder / "idle", 300_000, "batch_size = 1\nconcurrency = 20", "--latency-ms", "20"):
         time.sleep(3)
         subprocess.run([*PROGRAM, "pause", "job"], cwd=folder / "idle", check=True, capture_output=True)
-        quiet("paused, the engine beside it", folder / "idle", options)
+        yield from quiet("paused, the engine beside it", folder / "idle", options)
         subprocess.run([*PROGRAM, "drain", "job"], cwd=folder / "idle", check=True, capture_output=True)
         until(lambda: state(folder / "idle") == "drained")
-    quiet("ended", folder / "idle", options)
+    yield from quiet("ended", folder / "idle", options)
 
 
-def quiet(what: str, folder: Path, options: argparse.Namespace) -> None:
+def quiet(what: str, folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     with Terminal(folder, "attach", "job") as terminal:
         time.sleep(2 * SETTLE_S)
         sent, frames, busy = terminal.bytes, terminal.frames, terminal.cpu_s
         time.sleep(options.seconds)
         sent, frames = terminal.bytes - sent, terminal.frames - frames
-        share = (terminal.cpu_s - busy) / options.seconds
-    tell(f"idle {what}: in {options.seconds:g} s", f"{sent:,} B", f"0, in {frames} frames", good=not sent)
-    tell("    of a core", f"{share:.2%}")
+        of_a_core = (terminal.cpu_s - busy) / options.seconds
+    yield row(f"idle {what}: written in {options.seconds:g} s", sent, "B", note=f"in {frames} frames", most=0)
+    yield row(f"idle {what}: of a core", 100 * of_a_core, "%")
 
 
 # ── live ──
 
 
-def live(folder: Path, options: argparse.Namespace) -> None:
+def live(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     (folder / "ansi.toml").write_text('theme = "ansi-dark"\n')
     provider = ("--latency-ms", "100", "--latency-sigma", "0.4", "--rpm", "30000", "--limited-rate", "0.0002")
     settings = "batch_size = 1\nconcurrency = 100\n"
     with work(folder / "live", 400_000, settings, *provider):
-        time.sleep(20)
-        for size in SIZES:
+        time.sleep(min(20, options.seconds))
+        for size in SIZES[1:2] if options.quick else SIZES:
             for theme, env in (("", {}), (", ansi-dark", {"BATCHTOP_CONFIG": str(folder / "ansi.toml")})):
-                watched(f"live at {size[0]}x{size[1]}{theme}", folder / "live", size, env, options)
+                yield from watched(f"live at {size[0]}x{size[1]}{theme}", folder / "live", size, env, options)
 
 
-def watched(what: str, folder: Path, size: tuple[int, int], env: dict[str, str], options: argparse.Namespace) -> None:
+def watched(
+    what: str, folder: Path, size: tuple[int, int], env: dict[str, str], options: argparse.Namespace
+) -> Iterator[Row]:
     with Terminal(folder, "attach", "job", size=size, env=env) as terminal:
         time.sleep(SETTLE_S)
         began, sent, frames, busy = time.time(), terminal.bytes, terminal.frames, terminal.cpu_s
         time.sleep(options.seconds)
         passed = time.time() - began
-        share, rate = (terminal.cpu_s - busy) / passed, (terminal.bytes - sent) / passed
+        of_a_core, rate = (terminal.cpu_s - busy) / passed, (terminal.bytes - sent) / passed
         frames = terminal.frames - frames
     with Reader(folder / "batchtop.db") as reader:
         snapshot = reader.snapshot("job", passed)
     assert snapshot
     done = sum(sample.items for sample in snapshot.samples) / passed
     hits = sum(sample.errors.get("rate_limited", 0) for sample in snapshot.samples)
-    held = size == (120, 36)
-    tell(f"{what}: of a core", f"{share:.1%}", "<= 10 %" if held else "", good=not held or share <= 0.1)
-    tell("    written", f"{rate / 1000:.1f} kB/s", "<= 20" if held else "", good=not held or rate <= 20_000)
-    tell("    frames", f"{frames / passed:.1f}/s", f"{done:,.0f} items/s, {hits} 429s")
+    most = (10, 20) if size == (120, 36) else (None, None)
+    yield row(f"{what}: of a core", 100 * of_a_core, "%", most=most[0])
+    yield row(f"{what}: written", rate / 1000, "kB/s", most=most[1])
+    yield row(f"{what}: frames", frames / passed, "/s", note=f"{done:,.0f} items/s, {hits} 429s")
 
 
 # ── attached ──
 
 
-def attached(folder: Path, options: argparse.Namespace) -> None:
+def attached(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     place = folder / "attached"
     place.mkdir()
     pairs = max(3, round(options.seconds))
@@ -115,12 +118,12 @@ def attached(folder: Path, options: argparse.Namespace) -> None:
         engine.kill()
         engine.wait()
         os.sched_setaffinity(0, {first, last})
-    ratios = sorted(beside / alone for alone, beside in rates)
-    for what, each in zip(("without", "with a dashboard at 120x36"), zip(*rates, strict=True), strict=True):
-        tell(f"items per second of the engine's CPU, {what}", f"{statistics.median(each):,.0f}")
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    spread = f">= 0.98; the middle half {low:.3f} to {high:.3f}, {pairs} pairs"
-    tell("    ratio, median", f"{middle:.3f}", spread, good=middle >= 0.98)
+    without, beside = (statistics.median(each) for each in zip(*rates, strict=True))
+    low, middle, high = statistics.quantiles((beside / alone for alone, beside in rates), n=4)
+    what = "attached: items per second of the engine's CPU"
+    yield row(what, beside, "/s", beside=("without a dashboard", without))
+    spread = f"the middle half {low:.3f} to {high:.3f}, {pairs} pairs"
+    yield row(f"{what}, median ratio", middle, note=spread, least=0.98)
 
 
 def in_turn(folder: Path, engine: psutil.Process, dashboard: psutil.Process, *, first: bool) -> tuple[float, float]:
@@ -151,7 +154,7 @@ def throughput(folder: Path, engine: psutil.Process) -> float:
 # ── size ──
 
 
-def size(folder: Path, options: argparse.Namespace) -> None:
+def size(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     for rows in (10_000, options.rows):
         place = folder / f"size-{rows}"
         place.mkdir()
@@ -159,16 +162,16 @@ def size(folder: Path, options: argparse.Namespace) -> None:
         apart(make_nearly_done, place, source, 9, rows * 9 // 10)
         with Reader(place / "batchtop.db") as reader:
             spans = sorted(busy_ms(lambda reader=reader: reader.snapshot("job")) for _ in range(200))
-        tell(f"{rows:,} items: Reader.snapshot p50, p99", f"{spans[100]:.1f}, {spans[197]:.1f} ms")
+        yield row(f"{rows:,} items: Reader.snapshot, p50", share(spans, 0.5), "ms", note=f"p99 {spans[197]:.1f} ms")
         with Terminal(place, "attach", "job") as terminal:
             time.sleep(2 * SETTLE_S)
             busy = terminal.cpu_s
             time.sleep(10)
             per_tick = (terminal.cpu_s - busy) / 10 * BEAT_S * 1000
-        tell("    a tick of the dashboard", f"{per_tick:.1f} ms", "CPU time")
+        yield row(f"{rows:,} items: a tick of the dashboard", per_tick, "ms", note="CPU time")
 
 
-PARTS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
+PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
     "idle": idle,
     "live": live,
     "attached": attached,
@@ -177,7 +180,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (all)")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each measurement")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the large workspace")
@@ -186,10 +189,12 @@ def main() -> None:
     if options.engine:
         measure_run(*options.engine)
         return
+    if options.quick:
+        options.seconds, options.parts = 3.0, options.parts or ["idle", "live"]
+    parts = options.parts or list(PARTS)
     with tempfile.TemporaryDirectory() as folder:
-        for part in options.parts or PARTS:
-            print(f"── {part}, with a load of {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
-            PARTS[part](Path(folder), options)
+        rows = tell(each for part in parts for each in PARTS[part](Path(folder), options))
+    keep("dashboard", {"parts": parts, "seconds": options.seconds}, rows, quick=options.quick)
 
 
 if __name__ == "__main__":

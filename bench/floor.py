@@ -1,11 +1,12 @@
 """A whole headless run beside a bare aiohttp loop that writes nothing, and beside what people use, in one run.
 
-    python bench/floor.py [--rounds 3] [--quick] [--clients batchtop,bare_aiohttp,...] [--python PATH]
+    python bench/floor.py [--rounds 3] [--share 0.2] [--clients batchtop,bare_aiohttp,...] [--cases 0,2] [--python PATH]
 
 Every client is a process of its own, against one provider in another (`loopback.py`): same rows, same concurrency,
 turn by turn. Speed is requests a second between the first and the last arrival at the provider; CPU is what the
 client's process took beyond what it takes for ten rows; RSS is its peak. `--python` is an interpreter that has what
 clients besides ours need (litellm, bespokelabs-curator); those that can't be run are left out, with the reason.
+`--quick` is one round of a twentieth of the rows, of a load that fills a core and one that does not.
 """
 
 import argparse
@@ -17,11 +18,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 from loopback import Provider, loopback
-from ratios import keep
+from ratios import Row, arguments, keep, row, tell
 from scale_made import write_input
+from staged import job_text
 from terminal import PROGRAM
 
 HERE = Path(__file__).parent
@@ -29,27 +33,37 @@ OURS, OURS_FAST, FLOOR = "batchtop", "batchtop_fast", "bare_aiohttp"
 """Ours with the transport that everybody has, and with the leaner one of the extra `fast`."""
 BASE_ROWS = 10
 CLIENTS = (OURS, OURS_FAST, FLOOR, "one_loop", "openai_gather", "litellm_gather", "curator_llm")
+BOUND = "the bound"
+"""What so many in flight can be at most with this latency."""
 SLOW = {"openai_gather": 0.15, "litellm_gather": 0.08, "curator_llm": 0.08, "one_loop": 0.4}
 """Share of the rows that clients get which would take minutes for all."""
+SATURATED = 0
+BARS: dict[tuple[str, str], dict[int, float]] = {
+    (OURS, FLOOR): {100: 0.9, 500: 0.9, SATURATED: 0.8},
+    (OURS_FAST, FLOOR): {500: 2.0},
+    (OURS_FAST, BOUND): {100: 0.97},
+    (OURS, "one_loop"): {100: 3.5, 500: 6.0},
+    (OURS_FAST, "one_loop"): {100: 3.9, 500: 12.0},
+    (OURS, "openai_gather"): {100: 8.0, 500: 8.0},
+    (OURS, "litellm_gather"): {100: 12.0, 500: 12.0},
+    (OURS, "curator_llm"): {100: 12.0, 500: 12.0},
+}
+"""How many times another's requests a second ours must be, by what is in flight."""
 
-JOB = """\
-name = "job"
-[input]
-path = "in.jsonl"
-id = "id"
-[task]
-type = "chat"
-model = "m"
-prompt = "{{text}}"
-base_url = "{url}"
-[settings]
+SETTINGS = """\
 concurrency = {in_flight}
-batch_size = 1
+batch_size = {batch_size}
 [limits]
 rpm = 10_000_000
 [output]
 path = "out.jsonl"
 """
+
+
+def write_job(folder: Path, url: str, in_flight: int, *, batch_size: int = 1, task: str = "chat") -> None:
+    """Write the job file of a run that no limit holds back, with an output file."""
+    settings = SETTINGS.format(in_flight=in_flight, batch_size=batch_size)
+    (folder / "job.toml").write_text(job_text(url, settings, task))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,7 @@ class Ran:
 
 def command(client: str, url: str, folder: Path, in_flight: int, python: str) -> list[str]:
     if client in {OURS, OURS_FAST}:
-        (folder / "job.toml").write_text(JOB.format(url=url, in_flight=in_flight))
+        write_job(folder, url, in_flight)
         return [*PROGRAM, "run", "job.toml", "--no-ui"]
     script = HERE / "clients" / f"{client}.py"
     return [python, str(script), url, "in.jsonl", str(in_flight), "out.jsonl"]
@@ -125,37 +139,34 @@ def _first_result(process: subprocess.Popen[bytes], out: Path, began: float) -> 
     return time.perf_counter() - began
 
 
-def usable(clients: list[str], provider: Provider, python: str) -> Iterator[tuple[str, Ran]]:
-    """Yield each client that can be run, with what it takes for hardly any rows."""
+def usable(clients: list[str], provider: Provider, python: str, left_out: list[Row]) -> Iterator[tuple[str, Ran]]:
+    """Yield each client that can be run, with what it takes for hardly any rows; note why others can't."""
     for client in clients:
         try:
             yield client, run(client, provider, Case(10, 0.0, 0.0, BASE_ROWS), BASE_ROWS, interpreter(client, python))
         except (RuntimeError, OSError) as error:
             last = (str(error).strip().splitlines() or ["?"])[-1]
-            print(f"left out: {client}: {last}", file=sys.stderr)
+            left_out += tell([Row(client, beside=f"left out: {last[:80]}")])
 
 
 def interpreter(client: str, python: str) -> str:
     return python if client in {"litellm_gather", "curator_llm"} else sys.executable
 
 
-def measure(case: Case, base: Mapping[str, Ran], provider: Provider, options: argparse.Namespace) -> dict[str, object]:
-    """Return each client's medians over the rounds, and ratios to the floor."""
+Numbers: TypeAlias = dict[str, float | None]
+
+
+def measure(case: Case, base: Mapping[str, Ran], provider: Provider, options: argparse.Namespace) -> dict[str, Numbers]:
+    """Return each client's medians over the rounds."""
     found: dict[str, list[tuple[Ran, int]]] = {client: [] for client in base}
     for turn in range(options.rounds):
         for client in list(base)[:: 1 if turn % 2 else -1]:
-            rows = max(200, int(case.rows * SLOW.get(client, 1.0) * (0.2 if options.quick else 1.0)))
+            rows = max(200, int(case.rows * SLOW.get(client, 1.0) * options.share))
             found[client].append((run(client, provider, case, rows, interpreter(client, options.python)), rows))
-    told = {client: _medians(runs, base[client]) for client, runs in found.items()}
-    for client, numbers in told.items():
-        floor, ours = told.get(FLOOR), told.get(OURS)
-        numbers["of_floor"] = numbers["per_s"] / floor["per_s"] if floor else None
-        numbers["ours_over_it"] = ours["per_s"] / numbers["per_s"] if ours else None
-        print(_line(str(case), client, numbers))
-    return {"case": str(case), "bound_per_s": case.in_flight / case.latency_s if case.latency_s else None, **told}
+    return {client: _medians(runs, base[client]) for client, runs in found.items()}
 
 
-def _medians(runs: list[tuple[Ran, int]], base: Ran) -> dict[str, float | None]:
+def _medians(runs: list[tuple[Ran, int]], base: Ran) -> Numbers:
     firsts = [ran.first_s for ran, _ in runs if ran.first_s is not None]
     return {
         "per_s": statistics.median(ran.per_s for ran, _ in runs),
@@ -165,31 +176,52 @@ def _medians(runs: list[tuple[Ran, int]], base: Ran) -> dict[str, float | None]:
     }
 
 
-def _line(case: str, client: str, numbers: Mapping[str, float | None]) -> str:
-    first = "-" if numbers["first_s"] is None else f"{numbers['first_s']:.2f} s"
-    ratios = "  ".join(
-        f"{value:6.2f} {what}"
-        for what, key in (("of floor", "of_floor"), ("x slower", "ours_over_it"))
-        if (value := numbers[key])
-    )
-    return (
-        f"{case:<24} {client:<15} {numbers['per_s']:>8,.0f}/s  {numbers['cpu_us']:>6,.0f} us CPU"
-        f"  {numbers['rss_mb']:>4,.0f} MB  first {first:>7}  {ratios}"
-    )
+def speeds(case: Case, told: Mapping[str, Numbers]) -> Iterator[Row]:
+    """Yield ours beside the floor and all others, as far as they were run."""
+    load = case.in_flight if case.latency_s else SATURATED
+    bound = {BOUND: {"per_s": case.in_flight / case.latency_s}} if case.latency_s else {}
+    every = {**told, **bound}
+    for (ours, other), bars in BARS.items():
+        mine, theirs = every.get(ours, {}).get("per_s"), every.get(other, {}).get("per_s")
+        if mine and theirs:
+            yield row(f"{case}: {ours}", mine, "/s", beside=(other, theirs), least=bars.get(load))
+
+
+def costs(case: Case, told: Mapping[str, Numbers]) -> Iterator[Row]:
+    """Yield what a request takes beside the floor; at the first load also memory and first results, beside all."""
+    whats = [("cpu_us", "CPU a request", "us", OURS, (FLOOR,)), ("cpu_us", "CPU a request", "us", OURS_FAST, (FLOOR,))]
+    if case == CASES[0]:
+        rivals = CLIENTS[3:]
+        whats += [
+            ("rss_mb", "peak memory", "MB", OURS, (FLOOR, *rivals)),
+            ("first_s", "first result on disk", "s", OURS, rivals),
+        ]
+    for key, what, unit, ours, others in whats:
+        for other in others:
+            mine, theirs = told.get(ours, {}).get(key), told.get(other, {}).get(key)
+            if mine and theirs:
+                yield row(f"{case}: {what}, {ours}", mine, unit, beside=(other, theirs))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="a fifth of the rows")
+    parser.add_argument("--share", type=float, default=1.0, help="of the rows: 0.2 for a fifth of the time")
     parser.add_argument("--clients", default=",".join(CLIENTS))
     parser.add_argument("--cases", default="", help="numbers of the cases, as 0,2; all by default")
     parser.add_argument("--python", default=sys.executable)
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.share, options.cases = 1, 0.05, options.cases or "0,4"
     cases = [CASES[int(number)] for number in options.cases.split(",") if number] or CASES
+    rows: list[Row] = []
+    found: dict[str, object] = {}
     with loopback() as provider:
-        base = dict(usable(options.clients.split(","), provider, options.python))
-        keep("floor", [measure(case, base, provider, options) for case in cases])
+        base = dict(usable(options.clients.split(","), provider, options.python, rows))
+        for case in cases:
+            found[str(case)] = told = measure(case, base, provider, options)
+            rows += tell(chain(speeds(case, told), costs(case, told)))
+    keep("floor", found, rows, quick=options.quick)
 
 
 if __name__ == "__main__":

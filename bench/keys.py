@@ -1,18 +1,16 @@
 """How soon a key pressed in a dashboard is felt: by the server's arrivals, and on the screen.
 
-python bench/keys.py [--times 20]
+python bench/keys.py [--times 20] [--quick]
 """
 
-import argparse
-import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 from batchtop.engine.simulator import Arrival
-from scale import tell
+from ratios import Row, arguments, keep, row, share, tell
 from staged import until, work
 from terminal import Terminal
 
@@ -20,7 +18,7 @@ SETTLE_S = 4.0
 """Until a dashboard has drawn itself."""
 
 
-def measure(folder: Path, times: int) -> None:
+def measure(folder: Path, times: int) -> Iterator[Row]:
     place, log = folder / "keys", folder / "arrivals.jsonl"
     settings = "batch_size = 1\nconcurrency = 1\nmax_wait = 0"
     with work(place, 100_000, settings, "--latency-ms", "20", "--log", log), Terminal(place, "attach", "job") as screen:
@@ -32,10 +30,9 @@ def measure(folder: Path, times: int) -> None:
         resumed = [resume(screen, log) for _ in range(times)]
     for what, spans in (("concurrency 1 → 2", raised), ("resume", resumed)):
         for to, most, each in zip(("arrivals", "screen"), (0.3, 0.6), zip(*spans, strict=True), strict=True):
-            ordered = sorted(each)
-            middle, high, worst = ordered[len(ordered) // 2], ordered[int(0.95 * len(ordered))], ordered[-1]
-            figures = f"{1000 * middle:.0f}, {1000 * high:.0f}, {1000 * worst:.0f} ms"
-            tell(f"{what}, key to {to}: p50, p95, max", figures, f"<= {1000 * most:.0f}", good=high <= most)
+            ordered = sorted(1000 * span for span in each)
+            note = f"p50 {share(ordered, 0.5):.0f}, at most {ordered[-1]:.0f} ms"
+            yield row(f"{what}, key to {to}: p95", share(ordered, 0.95), "ms", note=note, most=1000 * most)
 
 
 def step(screen: Terminal, log: Path, key: str, value: int, told: Callable[[Arrival], bool]) -> tuple[float, float]:
@@ -73,12 +70,12 @@ def arrived(log: Path, since: float, told: Callable[[Arrival], bool]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--times", type=int, default=20, help="how often a key is pressed")
     options = parser.parse_args()
+    times = 2 if options.quick else options.times
     with tempfile.TemporaryDirectory() as folder:
-        print(f"── keys, with a load of {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
-        measure(Path(folder), options.times)
+        keep("keys", {"times": times}, tell(measure(Path(folder), times)), quick=options.quick)
 
 
 if __name__ == "__main__":

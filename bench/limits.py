@@ -1,6 +1,6 @@
 """How much of a quota a lane uses over real HTTP and in real time, and how often it is too much, by the server's log.
 
-    python bench/limits.py [--rpm 500] [--tpm 0] [--seconds 150] [--told]
+    python bench/limits.py [--rpm 500] [--tpm 0] [--seconds 150] [--told] [--quick]
 
 The built-in provider runs in a process of its own, enforces the limits with a burst of a second, and states them in its
 headers, from which the lane learns them (`--told`: the job gives them). Requests come from more slots than can ever be
@@ -30,6 +30,7 @@ from batchtop.engine.tasks import Task, build_task
 from batchtop.engine.taskspec import ChatSpec
 from batchtop.engine.transports import Transport
 from batchtop.engine.transports.aiohttp import AiohttpTransport
+from ratios import Row, arguments, keep, row, tell
 
 MODEL = "gpt-4o-mini"
 LATENCY_MS = 500
@@ -97,7 +98,7 @@ def fullest_minute(sent: list[tuple[float, int]]) -> int:
     return fullest
 
 
-def report(log: Path, options: argparse.Namespace) -> None:
+def report(log: Path, options: argparse.Namespace) -> Iterator[Row]:
     arrivals = sorted(msgspec.json.Decoder(Arrival).decode_lines(log.read_bytes()), key=lambda arrival: arrival.at)
     taken = [arrival for arrival in arrivals if arrival.status != 429]
     minutes = options.seconds / 60
@@ -107,26 +108,27 @@ def report(log: Path, options: argparse.Namespace) -> None:
             used, fullest = sum(each for _, each in sent), fullest_minute(sent)
             steady = [(at, each) for at, each in sent if at >= arrivals[0].at + START_S]
             later = 60 * sum(each for _, each in steady[1:]) / (steady[-1][0] - steady[0][0])
-            print(
-                f"{name}: {used / limit / minutes:.2%} of the quota used ({later / limit:.2%} after the first"
-                f" {START_S:g} s), fullest minute {fullest / limit:.2%}"
-            )
+            yield row(f"limits: {name}, of the quota used", 100 * used / limit / minutes, "%")
+            yield row(f"limits: {name}, after the first {START_S:g} s", 100 * later / limit, "%", note="of the quota")
+            yield row(f"limits: {name}, fullest minute", 100 * fullest / limit, "%", note="of the quota")
     refused = len(arrivals) - len(taken)
-    print(f"429s: {refused} of {len(arrivals):,}, {1000 * refused / len(arrivals):.2f} in 1,000")
+    yield row("limits: 429s in 1,000", 1000 * refused / len(arrivals), note=f"{refused} of {len(arrivals):,}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--rpm", type=int, default=500)
     parser.add_argument("--tpm", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=150)
     parser.add_argument("--told", action="store_true")
     options = parser.parse_args()
+    options.seconds = 15 if options.quick else options.seconds
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "arrivals.jsonl"
         with server(log, options.rpm, options.tpm) as url:
             uvloop.run(load(url, options))
-        report(log, options)
+        rows = tell(report(log, options))
+    keep("limits", {"rpm": options.rpm, "tpm": options.tpm, "seconds": options.seconds}, rows, quick=options.quick)
 
 
 if __name__ == "__main__":

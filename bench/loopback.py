@@ -1,6 +1,7 @@
 """A provider that costs next to nothing, in a process of its own: it answers each request alike after its latency.
 
-It tells what arrived when, so that the speed of every client is read off the same clock, at the same place.
+It tells what arrived when, so that the speed of every client is read off the same clock, at the same place. A request
+for embeddings is answered with as many short vectors as it has texts of `scale_made.py`.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ HEAD = (
     b"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\nContent-Length: %d\r\n\r\n"
 )
 ANSWER = HEAD % len(REPLY) + REPLY
+MARK = b"item "
+VECTOR = b'{"index": %d, "embedding": [0.1, 0.2, 0.3, 0.4]}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Arrivals:
     requests: int
     first_at: float
     last_at: float
+    answered_at: float
+    """When the first answer was sent."""
 
     @property
     def per_s(self) -> float:
@@ -61,7 +66,7 @@ class Provider:
 class _Answering(asyncio.Protocol):
     latency_s = jitter = 0.0
     count = 0
-    first_at = last_at = 0.0
+    first_at = last_at = answered_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -73,6 +78,7 @@ class _Answering(asyncio.Protocol):
         if not blank or len(body) < _length(head):
             return
         self.received = b""
+        self.answer = vectors(body.count(MARK)) if b"/embeddings " in head else ANSWER
         kind = type(self)
         kind.last_at = time.perf_counter()
         kind.first_at = kind.first_at or kind.last_at
@@ -85,7 +91,16 @@ class _Answering(asyncio.Protocol):
 
     def _answer(self) -> None:
         if not self.transport.is_closing():
-            self.transport.write(ANSWER)
+            kind = type(self)
+            kind.answered_at = kind.answered_at or time.perf_counter()
+            self.transport.write(self.answer)
+
+
+def vectors(count: int) -> bytes:
+    """Return an answer with so many vectors."""
+    data = b", ".join(VECTOR % index for index in range(count))
+    body = b'{"data": [%s], "usage": {"prompt_tokens": %d}}' % (data, 20 * count)
+    return HEAD % len(body) + body
 
 
 def _length(head: bytes) -> int:
@@ -101,10 +116,11 @@ async def _answer_forever(pipe: Connection) -> None:
     def asked() -> None:
         wish = pipe.recv()
         if wish is None:
-            pipe.send(Arrivals(_Answering.count, _Answering.first_at, _Answering.last_at))
+            kind = _Answering
+            pipe.send(Arrivals(kind.count, kind.first_at, kind.last_at, kind.answered_at))
         else:
             _Answering.latency_s, _Answering.jitter = wish
-            _Answering.count, _Answering.first_at = 0, 0.0
+            _Answering.count, _Answering.first_at, _Answering.answered_at = 0, 0.0, 0.0
             pipe.send(None)
 
     loop.add_reader(pipe.fileno(), asked)

@@ -1,13 +1,12 @@
 """What the preparation of rows costs: seconds, and the most memory, each in a process of its own.
 
-    python bench/prepare.py [--texts 100000] [--rows 1000000]
+    python bench/prepare.py [--texts 100000] [--rows 1000000] [--quick]
 
 150 long documents become about 9,000 chunks, of which those that say nothing, or the same as another, are dropped; the
 near-duplicates among short texts are found, of which a fifth differ in one word from another; and many rows are put in
 the order of a field. Memory is what the process took more than before it began, with the texts read from a file.
 """
 
-import argparse
 import json
 import multiprocessing
 import random
@@ -17,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from batchtop.engine.job import InputSpec, JobSpec
 from batchtop.engine.prepare import Tally
@@ -28,11 +27,10 @@ from batchtop.engine.preparespec import (
     PrioritySpec,
     SampleSpec,
     StepSpec,
-    counts_in_words,
 )
 from batchtop.engine.rows import rows_of
 from batchtop.engine.taskspec import ChatSpec
-from ratios import keep
+from ratios import Row, arguments, keep, row, tell
 
 DOCUMENTS = 150
 SECTIONS = 56
@@ -106,39 +104,53 @@ def measure(path: Path, steps: tuple[StepSpec, ...]) -> Cost:
     return Cost(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / unit, tally.rows)
 
 
-def show(folder: Path, what: str, rows: Iterator[dict[str, object]], *steps: StepSpec) -> Cost:
+def cost_of(folder: Path, rows: Iterator[dict[str, object]], steps: tuple[StepSpec, ...]) -> Cost:
     path = folder / "rows.jsonl"
     with path.open("w") as file:
         file.writelines(f"{json.dumps(row)}\n" for row in rows)
     with multiprocessing.get_context("spawn").Pool(1) as process:
-        cost = process.apply(measure, (path, steps))
-    told = counts_in_words(steps, cost.rows)
-    print(f"{what:<24} {cost.seconds:6.1f} s  {cost.megabytes:5.0f} MB  {told}", flush=True)
-    return cost
+        return process.apply(measure, (path, steps))
+
+
+def row_of(what: str, cost: Cost) -> Row:
+    made, left = cost.rows[0], cost.rows[-1]
+    return row(f"prepare: {what}", cost.seconds, "s", note=f"{cost.megabytes:.0f} MB, {made:,} → {left:,} rows")
+
+
+Measure: TypeAlias = tuple[Iterator[dict[str, object]], tuple[StepSpec, ...]]
+
+
+def measures(texts: int, rows: int) -> dict[str, Measure]:
+    """Return rows and what is done with them, by what that is called."""
+    chunks = FilterSpec("text", match=r"\w"), DuplicatesSpec(("text",))
+    return {
+        "documents": (documents(), (ChunkSpec("text", 900, by="paragraph"), *chunks)),
+        "documents, by tokens": (documents(), (ChunkSpec("text", 250, 25, "o200k_base"), *chunks)),
+        "nearly the same": (short_texts(texts), (DuplicatesSpec(("text",), near=0.8),)),
+        "the same": (short_texts(texts), (DuplicatesSpec(("text",)),)),
+        "by language": (many_rows(texts // 20), (FilterSpec("text", languages=("en",)),)),
+        "nothing, to compare": (many_rows(rows), ()),
+        "by expression": (many_rows(rows), (FilterSpec(where="stars >= 3"),)),
+        "the same, many": (many_rows(rows), (DuplicatesSpec(("text",)),)),
+        "in another order": (many_rows(rows), (PrioritySpec("stars"),)),
+        "a sample": (many_rows(rows), (SampleSpec(n=1_000),)),
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = arguments(__doc__)
     parser.add_argument("--texts", type=int, default=100_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
     options = parser.parse_args()
+    if options.quick:
+        options.texts, options.rows = 2_000, 20_000
+    found: dict[str, Cost] = {}
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        chunks = FilterSpec("text", match=r"\w"), DuplicatesSpec(("text",))
-        texts, rows = options.texts, options.rows
-        measured: dict[str, tuple[Iterator[dict[str, object]], tuple[StepSpec, ...]]] = {
-            "documents": (documents(), (ChunkSpec("text", 900, by="paragraph"), *chunks)),
-            "documents, by tokens": (documents(), (ChunkSpec("text", 250, 25, "o200k_base"), *chunks)),
-            "nearly the same": (short_texts(texts), (DuplicatesSpec(("text",), near=0.8),)),
-            "the same": (short_texts(texts), (DuplicatesSpec(("text",)),)),
-            "by language": (many_rows(texts // 20), (FilterSpec("text", languages=("en",)),)),
-            "nothing, to compare": (many_rows(rows), ()),
-            "by expression": (many_rows(rows), (FilterSpec(where="stars >= 3"),)),
-            "the same, many": (many_rows(rows), (DuplicatesSpec(("text",)),)),
-            "in another order": (many_rows(rows), (PrioritySpec("stars"),)),
-            "a sample": (many_rows(rows), (SampleSpec(n=1_000),)),
-        }
-        keep("prepare", {what: show(folder, what, made, *steps)._asdict() for what, (made, steps) in measured.items()})
+        for what, (made, steps) in measures(options.texts, options.rows).items():
+            found[what] = cost_of(Path(name), made, steps)
+            rows += tell([row_of(what, found[what])])
+    keep("prepare", {what: cost._asdict() for what, cost in found.items()}, rows, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What processes and threads are worth to a `python` task.
 
-    python bench/python_task.py [--slices 150]
+    python bench/python_task.py [--slices 150] [--quick]
 
 CPU-bound: a handful of calls in two worker processes and in one, turn by turn, so that other load meets both; the
 quietest moments of each tell what the pool does, the median what the machine had left for it.
@@ -9,12 +9,12 @@ A call by itself: what one costs that does nothing, in a worker process, in a th
 50 and 1,000 in flight.
 """
 
-import argparse
 import asyncio
 import json
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvloop
@@ -22,6 +22,7 @@ from batchtop.engine import Engine, load_job
 from batchtop.engine.taskspec import Mode, PythonSpec
 from batchtop.engine.transports import Request
 from batchtop.engine.transports.python import PythonTransport
+from ratios import Row, arguments, keep, row, tell
 
 HERE = Path(__file__).parent
 JOB = """\
@@ -85,7 +86,7 @@ async def slice_of(pool: PythonTransport) -> float:
     return time.perf_counter() - begun
 
 
-async def processes(slices: int) -> None:
+async def processes(slices: int) -> list[Row]:
     pools = [
         PythonTransport(PythonSpec(call="python_task:burn", mode="process", path=str(HERE), workers=workers))
         for workers in (1, 2)
@@ -96,17 +97,19 @@ async def processes(slices: int) -> None:
     for pool in pools:
         await pool.aclose()
     median = statistics.median(before / after for before, after in zip(one, two, strict=True))
-    print(
-        f"CPU-bound, {SLICE} calls, two workers against one: {min(one) / min(two):.2f}x in the quietest moment of"
-        f" {slices} ({min(one):.3f} s, {min(two):.3f} s), {median:.2f}x in the median; wanted of an idle machine: 1.7x"
-    )
+    quietest = f"{min(one):.3f} s, {min(two):.3f} s"
+    return [
+        row("two processes over one, in the quietest moment", min(one) / min(two), note=quietest, least=1.7),
+        row(f"two processes over one, median of {slices}", median, note="as much as others left of the machine"),
+    ]
 
 
-def threads() -> None:
-    items, flight = 3_000, 50
+def threads(items: int) -> Row:
+    flight = 50
     took = measure(items, 'call = "python_task:rest"', f"batch_size = 1\nconcurrency = {flight}")
-    most = flight / SLEEP_S
-    print(f"blocking: {items / took:,.0f} calls/s with {flight} in flight, {items / took / most:.0%} of {most:,.0f}/s")
+    return row(
+        f"threads: blocking calls, {flight} in flight", items / took, "/s", beside=("the bound", flight / SLEEP_S)
+    )
 
 
 async def call_cost(name: str, mode: Mode, flight: int) -> float:
@@ -124,20 +127,20 @@ async def call_cost(name: str, mode: Mode, flight: int) -> float:
     return took / CALLS * 1e6
 
 
-def calls() -> None:
+def calls() -> Iterator[Row]:
     of_coroutines = [("nothing_async", "async", flight) for flight in (1, 50, 1_000)]
     for name, mode, flight in (("nothing", "process", 1), ("nothing", "thread", 1), *of_coroutines):
         cost = min(uvloop.run(call_cost(name, mode, flight)) for _ in range(3))
-        print(f"a call that does nothing, mode {mode}, {flight:,} in flight: {cost:.0f} us")
+        yield row(f"a call that does nothing, mode {mode}, {flight:,} in flight", cost, "us")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--slices", type=int, default=150)
     options = parser.parse_args()
-    asyncio.run(processes(options.slices))
-    threads()
-    calls()
+    slices, items = (5, 200) if options.quick else (options.slices, 3_000)
+    rows = [*tell(asyncio.run(processes(slices))), *tell([threads(items)]), *tell(calls())]
+    keep("python_task", {"slices": slices}, rows, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What a workspace costs at scale: loads, a resume, what a dashboard reads, a run, a removal.
 
-    python bench/scale.py [--rows 1000000] [--folder FOLDER]
+    python bench/scale.py [--rows 1000000] [--folder FOLDER] [--quick]
 
-Prints figures beside their targets. Each load and each run is a process of its own, so that its peak of memory is its
+Each load and each run is a process of its own, so that its peak of memory is its
 own; loads are pinned to one core. The job that is nine tenths done, its output file and its history of a day are
 made without a server. `--rows 10000000` takes 10 GB of disk and some 10 minutes.
 
@@ -10,7 +10,6 @@ Loads and the dashboard's reads are held to their targets by the time they take 
 machine that others use too, that is the figure that can be repeated.
 """
 
-import argparse
 import multiprocessing
 import os
 import socket
@@ -19,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -32,9 +31,10 @@ from batchtop.engine.store import record
 from batchtop.engine.store.reader import Reader
 from batchtop.engine.store.writer import Writer
 from batchtop.engine.transports import Request, Response
+from ratios import Row, arguments, keep, row, share, tell
 from scale_made import STARTED_AT, VECTOR, job_of, make_nearly_done, write_input
+from terminal import PROGRAM
 
-PROGRAM = (sys.executable, "-m", "batchtop.cli.main")
 SIZES = (10_000, 100_000, 1_000_000)
 T = TypeVar("T")
 RUNS = (20_000, 200_000)
@@ -53,10 +53,6 @@ def apart(work: Callable[..., T], *values: object) -> T:
     """Return what a function returns in a process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(work, *values).result()
-
-
-def tell(what: str, figure: str, target: str = "", *, good: bool = True) -> None:
-    print(f"{what:<58} {figure:>16}   {target}{'' if good else '   MISSED'}", flush=True)
 
 
 # ── loads ──
@@ -79,7 +75,7 @@ def measure_load(folder: Path, source: Path, port: int) -> dict[str, float]:
     return found | {"bytes": float((folder / "batchtop.db").stat().st_size)}
 
 
-def loads(folder: Path, most: int, port: int) -> None:
+def loads(folder: Path, most: int, port: int) -> Iterator[Row]:
     for rows in sorted({*(size for size in SIZES if size < most), most}):
         for shuffled in (False, True):
             source = folder / f"{rows}{'-shuffled' if shuffled else ''}.jsonl"
@@ -87,21 +83,18 @@ def loads(folder: Path, most: int, port: int) -> None:
             place.mkdir()
             found = apart(measure_load, place, write_input(source, rows, shuffled=shuffled), port)
             what = f"load {rows:,}, {'ids at random' if shuffled else 'ids in order'}"
-            tell(what, f"{found['s']:,.0f} rows/s", "by the clock, others may want the core")
-            tell(
-                "    of one core's time", f"{found['busy_s']:,.0f} rows/s", ">= 80,000", good=found["busy_s"] >= 80_000
-            )
-            tell("    peak of memory", f"{found['peak']:,.0f} MB", "< 200", good=found["peak"] < 200)
-            tell("    file", f"{found['bytes'] / rows:,.0f} B/item")
+            yield row(f"{what}: by the clock", found["s"], "rows/s", note="others may want the core")
+            yield row(f"{what}: of one core's time", found["busy_s"], "rows/s", least=80_000)
+            yield row(f"{what}: peak memory", found["peak"], "MB", most=200)
+            yield row(f"{what}: file", found["bytes"] / rows, "B/item")
 
 
 # ── what is done with it ──
 
 
-def resume(folder: Path, source: Path, port: int) -> None:
+def resume(folder: Path, source: Path, port: int) -> Iterator[Row]:
     for how in ("after an orderly end", "after kill -9", "after kill -9"):
-        taken = first_request_s(folder, source, port)
-        tell(f"resume {how}: first request", f"{taken:.2f} s", "<= 2 at 1M", good=taken <= 2)
+        yield row(f"resume {how}: first request", first_request_s(folder, source, port), "s", note="at 1M", most=2)
 
 
 def first_request_s(folder: Path, source: Path, port: int) -> float:
@@ -126,7 +119,7 @@ def first_request_s(folder: Path, source: Path, port: int) -> float:
     return taken
 
 
-def dashboard(folder: Path) -> None:
+def dashboard(folder: Path) -> Iterator[Row]:
     with Reader(folder / "batchtop.db") as reader:
         reads: dict[str, Callable[[], object]] = {
             "Reader.snapshot, 5 minutes": lambda: reader.snapshot("job"),
@@ -134,8 +127,7 @@ def dashboard(folder: Path) -> None:
         }
         for what, read in reads.items():
             spans = sorted(busy_ms(read) for _ in range(300))
-            median, high = spans[150], spans[297]
-            tell(f"{what}: p50, p99", f"{median:.1f}, {high:.1f} ms", "<= 20", good=high <= 20)
+            yield row(f"{what}: p99", share(spans, 0.99), "ms", note=f"p50 {share(spans, 0.5):.1f} ms", most=20)
 
 
 def busy_ms(work: Callable[[], object]) -> float:
@@ -145,7 +137,7 @@ def busy_ms(work: Callable[[], object]) -> float:
     return (time.thread_time() - began) * 1000
 
 
-def removal(folder: Path, rows: int) -> None:
+def removal(folder: Path, rows: int) -> Iterator[Row]:
     workspace = folder / "batchtop.db"
     before = workspace.stat().st_size
     command = [*PROGRAM, "rm", "job", "--yes", "--db", workspace]
@@ -153,8 +145,8 @@ def removal(folder: Path, rows: int) -> None:
     subprocess.run(command, check=True, capture_output=True)
     span_s = time.perf_counter() - began
     left = workspace.stat().st_size
-    tell(f"rm of {rows:,} items", f"{span_s:.1f} s", f"{rows / span_s:,.0f} items/s")
-    tell("    file before and after", f"{before / 1e6:,.1f}, {left / 1e6:,.1f} MB")
+    yield row(f"rm of {rows:,} items", span_s, "s", note=f"{rows / span_s:,.0f} items/s")
+    yield row(f"rm of {rows:,} items: file after", left / 1e6, "MB", note=f"{before / 1e6:,.1f} MB before")
 
 
 # ── a run ──
@@ -186,38 +178,40 @@ def measure_run(folder: Path, source: Path) -> dict[str, float]:
     return {"seconds": time.perf_counter() - began, "peak": peak_mb()}
 
 
-def runs(folder: Path) -> None:
+def runs(folder: Path) -> Iterator[Row]:
     for rows in RUNS:
         place = folder / f"run-{rows}"
         place.mkdir()
         found = apart(measure_run, place, write_input(place / "in.jsonl", rows, shuffled=False))
-        tell(f"run {rows:,} embeddings, a server that answers at once", f"{rows / found['seconds']:,.0f} items/s")
-        tell("    peak of memory", f"{found['peak']:,.0f} MB", "< 200", good=found["peak"] < 200)
+        what = f"run {rows:,} embeddings, answered at once"
+        yield row(what, rows / found["seconds"], "items/s")
+        yield row(f"{what}: peak memory", found["peak"], "MB", most=200)
 
 
-def measure(folder: Path, rows: int) -> None:
+def measure(folder: Path, rows: int) -> Iterator[Row]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     print(f"SQLite {sqlite3.sqlite_version}, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
-    loads(folder, rows, port)
+    yield from loads(folder, rows, port)
     source = folder / f"{rows}-shuffled.jsonl"
     place = folder / source.stem
     done = rows * 9 // 10
     apart(make_nearly_done, place, source, port, done)
-    tell(f"file with {done:,} answers", f"{(place / 'batchtop.db').stat().st_size / rows:,.0f} B/item")
-    dashboard(place)
-    resume(place, source, port)
-    removal(place, rows)
-    runs(folder)
+    yield row(f"file with {done:,} answers", (place / "batchtop.db").stat().st_size / rows, "B/item")
+    yield from dashboard(place)
+    yield from resume(place, source, port)
+    yield from removal(place, rows)
+    yield from runs(folder)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the largest load")
     parser.add_argument("--folder", type=Path, help="where it all lies (a temporary one, removed at the end)")
     options = parser.parse_args()
+    rows = min(options.rows, 20_000) if options.quick else options.rows
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        measure(Path(folder), options.rows)
+        keep("scale", {"rows": rows}, tell(measure(Path(folder), rows)), quick=options.quick)
 
 
 if __name__ == "__main__":

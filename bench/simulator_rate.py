@@ -1,14 +1,16 @@
 """How many requests a second the built-in provider answers on one core, next to a handler that does nothing.
 
-Run: `python bench/simulator_rate.py [--seconds 5] [--connections 100]`. The load comes from this process, over raw
-protocols that write one prepared request and look for the end of each answer (about 25 us of CPU a request), so it
-needs a second core. The bare row is aiohttp's server with a constant answer: what stays under it is ours.
+    python bench/simulator_rate.py [--seconds 5] [--connections 100] [--quick]
+
+The load comes from this process, over raw protocols that write one prepared request and look for the end of each
+answer (about 25 us of CPU a request), so it needs a second core. The bare row is aiohttp's server with a constant
+answer: what stays under it is ours.
 """
 
-import argparse
 import asyncio
 import tempfile
 import time
+from collections.abc import Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,6 +20,7 @@ import psutil
 import uvloop
 from aiohttp import web
 from batchtop.engine.simulator import Behaviour, Simulator, serve
+from ratios import Row, arguments, keep, row, tell
 
 MODEL = "gpt-4o-mini"
 LIMITED = Behaviour(rpm=100_000_000, tpm=1_000_000_000_000, latency_sigma=0.5, keys=("sk-bench",))
@@ -134,17 +137,23 @@ def measure(kind: str, connections: int, seconds: float) -> tuple[float, float]:
             process.join()
 
 
+def rows_of(connections: int, seconds: float) -> Iterator[Row]:
+    base = 0.0
+    for kind in KINDS:
+        rate, cpu_us = measure(kind, connections, seconds)
+        base = base or rate
+        beside = ("bare aiohttp handler", base) if kind != KINDS[0] else None
+        yield row(f"provider, {kind}: {cpu_us:.0f} us CPU a request", rate, "/s", beside=beside)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--connections", type=int, default=100)
-    given = parser.parse_args()
-    base = 0.0
-    print(f"{'server':24} {'requests/s':>10} {'CPU us':>7} {'of bare':>8}   {len(ask())}-byte requests")
-    for kind in KINDS:
-        rate, cpu_us = measure(kind, given.connections, given.seconds)
-        base = base or rate
-        print(f"{kind:24} {rate:10,.0f} {cpu_us:7.0f} {rate / base:8.2f}", flush=True)
+    options = parser.parse_args()
+    seconds = 0.5 if options.quick else options.seconds
+    rows = tell(rows_of(options.connections, seconds))
+    keep("simulator_rate", {"seconds": seconds, "bytes": len(ask())}, rows, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,21 @@ name = "job"
 path = "in.jsonl"
 id = "id"
 [task]
-type = "chat"
-model = "gpt-4o-mini"
-prompt = "{{text}}"
+type = "{task}"
+model = "{model}"
+{text} = "{{text}}"
 base_url = "{url}"
 [settings]
 {settings}
 """
+MODELS = {"chat": ("gpt-4o-mini", "prompt"), "embeddings": ("text-embedding-3-small", "text")}
+"""For each type of task, a model that the built-in provider has, and the key that says what is asked."""
+
+
+def job_text(url: str, settings: str, task: str = "chat") -> str:
+    """Return a job file; tables of its own may follow the settings."""
+    model, text = MODELS[task]
+    return JOB.format(task=task, model=model, text=text, url=url, settings=settings)
 
 
 @contextmanager
@@ -46,7 +54,7 @@ def work(folder: Path, rows: int, settings: str, *behaviour: str | Path) -> Iter
     with running(folder, "simulate", "--port", "0", *behaviour) as provider:
         assert provider.stdout
         url = provider.stdout.readline().strip()
-        (folder / "job.toml").write_text(JOB.format(url=url, settings=settings))
+        (folder / "job.toml").write_text(job_text(url, settings))
         with running(folder, "run", "job.toml", "--no-ui") as engine:
             until(lambda: state(folder) == "running")
             yield engine

@@ -1,12 +1,11 @@
 """How long it takes until something happens: `--help`, the first request of a headless run, the first frame.
 
-    python bench/start.py [--rounds 7]
+    python bench/start.py [--rounds 7] [--quick]
 
 Each is told as what it takes beyond `python -c pass`, turn by turn in one run; the best of all rounds, as what else
 runs on the machine only ever adds.
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -14,9 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from floor import JOB
+from floor import write_job
 from loopback import Provider, loopback
-from ratios import keep
+from ratios import arguments, keep, row, tell
 from scale_made import write_input
 from terminal import PROGRAM, Terminal
 
@@ -34,7 +33,7 @@ def first_request(provider: Provider) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_input(folder / "in.jsonl", 100, shuffled=False)
-        (folder / "job.toml").write_text(JOB.format(url=provider.url, in_flight=10))
+        write_job(folder, provider.url, 10)
         provider.begin(0.0)
         began = time.perf_counter()
         took([*PROGRAM, "run", "job.toml", "--no-ui"], folder)
@@ -50,14 +49,15 @@ def first_frame(folder: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
+    rounds = 2 if options.quick else options.rounds
     with loopback() as provider, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_input(folder / "in.jsonl", 5, shuffled=False)
         provider.begin(0.0)
-        (folder / "job.toml").write_text(JOB.format(url=provider.url, in_flight=2))
+        write_job(folder, provider.url, 2)
         took([*PROGRAM, "run", "job.toml", "--no-ui"], folder)
         ways: dict[str, Callable[[], float]] = {
             "python": lambda: took([sys.executable, "-c", "pass"], folder),
@@ -65,10 +65,11 @@ def main() -> None:
             "first request": lambda: first_request(provider),
             "first frame": lambda: first_frame(folder),
         }
-        found = {what: min(way() for _ in range(options.rounds)) for what, way in ways.items()}
-    for what, bar_s in BARS_S.items():
-        print(f"{what:<14} {found[what] - found['python']:.2f} s over python's {found['python']:.2f} s (bar {bar_s} s)")
-    keep("start", found)
+        found = {what: min(way() for _ in range(rounds)) for what, way in ways.items()}
+    python_s = found["python"]
+    base = f"over python's own {python_s:.2f} s"
+    rows = [row(f"start: {what}", found[what] - python_s, "s", note=base, most=bar) for what, bar in BARS_S.items()]
+    keep("start", found, tell(rows), quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -9,58 +9,84 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TextIO, TypeAlias
 
 import aiohttp
 
 PER_MINUTE = 100_000_000.0
 
+Row: TypeAlias = dict[str, object]
+
+
+class Left:
+    """What a minute has left of one limit."""
+
+    def __init__(self) -> None:
+        self.left, self.at = PER_MINUTE, time.time()
+
+    def refill(self) -> None:
+        """Add what has come since the last time."""
+        now = time.time()
+        self.left, self.at = min(self.left + PER_MINUTE * (now - self.at) / 60, PER_MINUTE), now
+
+
+class Loop:
+    """Starts a request whenever it may; an answer goes to the file at once."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, lines: TextIO, in_flight: int, out: Path) -> None:
+        self.session, self.url, self.lines, self.in_flight, self.out = session, url, lines, in_flight, out
+        self.retries: asyncio.Queue[Row] = asyncio.Queue()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.requests, self.tokens = Left(), Left()
+        self.ended = False
+
+    async def ask(self, row: Row) -> None:
+        """Send one request."""
+        body = {"model": "m", "messages": [{"role": "user", "content": row["text"]}]}
+        async with self.session.post(f"{self.url}/chat/completions", json=body) as response:
+            answer = await response.json()
+        if "error" in answer:
+            self.retries.put_nowait(row)
+        else:
+            with self.out.open("a") as file:
+                file.write(json.dumps([body, answer, {"id": row["id"]}]) + "\n")
+
+    def next_row(self) -> Row | None:
+        """Return what is to be asked next, None where nothing is."""
+        if not self.retries.empty():
+            return self.retries.get_nowait()
+        if self.ended or len(self.tasks) >= self.in_flight:
+            return None
+        line = next(self.lines, None)
+        self.ended = line is None
+        return json.loads(line) if line else None
+
+    def start(self, row: Row) -> None:
+        """Start a request where its minute has room for it."""
+        tokens = len(str(row["text"])) // 4
+        if self.requests.left < 1 or self.tokens.left < tokens:
+            return
+        self.requests.left -= 1
+        self.tokens.left -= tokens
+        task = asyncio.create_task(self.ask(row))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def run(self) -> None:
+        """Look every millisecond whether the next one may go."""
+        while not self.ended or self.tasks:
+            row = self.next_row()
+            self.requests.refill()
+            self.tokens.refill()
+            if row is not None:
+                self.start(row)
+            await asyncio.sleep(0.001)
+
 
 async def work(url: str, rows: Path, in_flight: int, out: Path) -> None:
-    lines = rows.open()
-    flying = 0
-    requests_left, tokens_left, at = PER_MINUTE, PER_MINUTE, time.time()
-    retries: asyncio.Queue[dict[str, object]] = asyncio.Queue()
-    tasks: set[asyncio.Task[None]] = set()
-
     async with aiohttp.ClientSession() as session:
-
-        async def ask(row: dict[str, object]) -> None:
-            nonlocal flying
-            body = {"model": "m", "messages": [{"role": "user", "content": row["text"]}]}
-            try:
-                async with session.post(f"{url}/chat/completions", json=body) as response:
-                    answer = await response.json()
-                if "error" in answer:
-                    retries.put_nowait(row)
-                else:
-                    with out.open("a") as file:
-                        file.write(json.dumps([body, answer, {"id": row["id"]}]) + "\n")
-            finally:
-                flying -= 1
-
-        ended = False
-        while True:
-            row = None
-            if not retries.empty():
-                row = retries.get_nowait()
-            elif not ended and flying < in_flight:
-                line = next(lines, None)
-                ended = line is None
-                row = json.loads(line) if line else None
-            now = time.time()
-            requests_left = min(requests_left + PER_MINUTE * (now - at) / 60, PER_MINUTE)
-            tokens_left = min(tokens_left + PER_MINUTE * (now - at) / 60, PER_MINUTE)
-            at = now
-            if row is not None and requests_left >= 1 and tokens_left >= len(str(row["text"])) // 4:
-                requests_left -= 1
-                tokens_left -= len(str(row["text"])) // 4
-                flying += 1
-                task = asyncio.create_task(ask(row))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-            if ended and not flying:
-                return
-            await asyncio.sleep(0.001)
+        with rows.open() as lines:
+            await Loop(session, url, lines, in_flight, out).run()
 
 
 asyncio.run(work(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))
