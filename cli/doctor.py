@@ -15,7 +15,7 @@ from ..engine.rules import Rules
 from ..engine.source import Rejects
 from ..engine.taskspec import OpenAIBatchSpec, ProviderSpec, places, tiers
 from ..engine.text import clean
-from ..tui.format import count, plural
+from ..tui.words.format import count, plural
 from .preflight import Key, preflight, usable_key
 from .run import job_of
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from ..engine.errors import BatchtopError
 from ..engine.snapshot import JobState, Snapshot
-from ..tui.format import count, duration
-from ..tui.series import ETA_S, in_flight, latency_quantiles
+from ..tui.figures.series import ETA_S, in_flight, latency_quantiles
+from ..tui.words.format import count, duration
 from .opened import opened
 
 AFAR: Final = "openai_batch"

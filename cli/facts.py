@@ -5,8 +5,7 @@ import time
 from ..engine.settings import DIALS
 from ..engine.slottime import shares
 from ..engine.snapshot import JobRow, Snapshot
-from ..tui.limiting import limiting_lately
-from ..tui.series import (
+from ..tui.figures.series import (
     RECENT_S,
     eta_s,
     first_quantiles,
@@ -18,6 +17,7 @@ from ..tui.series import (
     settled,
     silent_s,
 )
+from ..tui.words.limiting import limiting_lately
 
 
 def job_facts(job: JobRow, *, alive: bool) -> dict[str, object]:
@@ -92,11 +92,6 @@ def facts(snapshot: Snapshot) -> dict[str, object]:
         "settings": {key: getattr(snapshot.dials.settings, key) for key in DIALS},
         "origins": dict(snapshot.dials.origins),
     }
-
-
-def mean_rate(job: JobRow) -> float | None:
-    """Return the items that were asked and ended in a second, over all the time the job ran."""
-    return job.asked / job.active_s if job.active_s else None
 
 
 def rounded(value: float | None) -> float | None:

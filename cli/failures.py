@@ -13,7 +13,7 @@ from ..engine.outcome import RETRIED_BY_RERUN
 from ..engine.snapshot import JobRow
 from ..engine.store.results import Results
 from ..engine.text import clean
-from ..tui.format import count, percent, plural, words
+from ..tui.words.format import count, percent, plural, words
 from .opened import opened
 
 SHOWN_LETTERS: Final = 300

@@ -12,7 +12,7 @@ from ..engine.store.lock import owner
 from ..engine.store.reader import Reader
 from ..engine.store.results import Selection
 from ..engine.store.writer import LOCKED_S
-from ..tui.series import ETA_S
+from ..tui.figures.series import ETA_S
 from .opened import opened
 from .say import LogFormat, say
 from .tell import Report, Sent, teller

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 from ..engine.snapshot import Snapshot
 from ..engine.text import clean, redact
-from ..tui.notices import Notice
+from ..tui.words.notices import Notice
 from .facts import facts
 
 LIMIT_S: Final = 30.0

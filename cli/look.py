@@ -9,12 +9,12 @@ from rich.text import Text
 from ..engine.settings import show
 from ..engine.snapshot import ACTIVE, JobRow, JobState, LaneState, Snapshot
 from ..engine.store.lock import owner
-from ..engine.text import clean
-from ..tui.format import count, duration, latency, money, percent, rate, took, words
-from ..tui.lane import countdown, items_of, quotas, shares, source_of
-from ..tui.limiting import shares_text, standing
-from ..tui.series import ETA_S, RECENT_S, eta_s, is_live, latency_quantiles, recent_rate, settled
-from .facts import facts, job_facts, mean_rate
+from ..engine.text import clean, with_reason
+from ..tui.figures.series import ETA_S, RECENT_S, eta_s, is_live, latency_quantiles, mean_rate, recent_rate, settled
+from ..tui.words.format import count, duration, latency, money, percent, plural, rate, took, words
+from ..tui.words.lane import countdown, items_of, quotas, shares, source_of
+from ..tui.words.limiting import shares_text, standing
+from .facts import facts, job_facts
 from .opened import opened
 from .table import new_table, show_table
 
@@ -73,21 +73,20 @@ def _state(job: JobRow, *, alive: bool) -> str:
 
 def _lines(snapshot: Snapshot) -> Iterator[str]:
     job = snapshot.job
-    why = f": {clean(job.reason)}" if job.reason else ""
     ended = job.done + job.failed
     items = f"{count(ended)} of {count(job.total)} ({'so far' if job.open else percent(ended, job.total)})"
-    yield f"{job.name}: {_state(job, alive=snapshot.engine is not None)}{why}"
+    yield f"{job.name}: {with_reason(_state(job, alive=snapshot.engine is not None), clean(job.reason))}"
     yield f"  items      {items}, {count(job.failed)} failed, {count(job.left)} left"
     yield f"  speed      {_speed(snapshot)}"
     kinds = ", ".join(f"{count(number)} {words(kind)}" for kind, number in job.errors.items())
     yield f"  requests   {count(job.requests)}, of which badly ended: {kinds or 'none'}"
     yield f"  tokens     {count(job.tokens_in)} in, {count(job.tokens_out)} out, {money(job.cost)}"
     if job.cached:
-        yield f"  not asked  {count(job.cached)} items have the answer of an equal one"
+        yield f"  not asked  {plural(job.cached, 'item')} with the answer of an equal one"
     if job.unsure:
-        yield f"  unsure     {count(job.unsure)} items may have been billed though no answer is kept"
+        yield f"  unsure     {plural(job.unsure, 'item')} may have been billed though no answer is kept"
     if job.cut:
-        yield f"  cut short  {count(job.cut)} answers, by the token limit"
+        yield f"  cut short  {plural(job.cut, 'answer')}, by the token limit"
     yield f"  time       {took(job.active_s)} running"
     if job.spent:
         yield f"  time went  {shares_text(job.spent)}"

@@ -16,7 +16,7 @@ from ..engine.store.lock import WorkspaceBusyError
 from ..engine.store.reader import Reader
 from ..engine.taskspec import tiers
 from ..engine.text import clean, redact
-from ..tui.notices import Notice, Seen, look
+from ..tui.words.notices import Notice, Seen, look
 from . import hook
 from .config import load_config
 from .opened import opened

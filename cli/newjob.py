@@ -14,7 +14,7 @@ from ..engine.jobfile import load_job
 from ..engine.loading import Progress
 from ..engine.plan.survey import survey
 from ..engine.redo import PASSING
-from ..tui.workbench import Finding, Told
+from ..tui.newjob.workbench import Finding, Told
 from .arguments import DEFAULT_DB
 from .opened import opened
 from .plan.planned import planned

@@ -19,13 +19,15 @@ def add_after(commands: "Commands") -> None:
 
 
 def _export(commands: "Commands") -> None:
-    command = add_command(commands, "export", "write the results of a job as JSON lines, CSV or Parquet")
+    command = add_command(commands, "export", "write the results of a job as JSON lines, CSV, Parquet or NumPy's")
     command.add_argument("job", metavar="JOB")
     command.add_argument(
         "-o", "--output", default="-", metavar="FILE", help="a file, or - for standard output (default)"
     )
     command.add_argument(
-        "--format", choices=("jsonl", "csv", "parquet"), help="instead of what the file's name ends in (else jsonl)"
+        "--format",
+        choices=("jsonl", "csv", "parquet", "npz"),
+        help="instead of what the file's name ends in (else jsonl)",
     )
     command.add_argument(
         "--order",

@@ -20,7 +20,7 @@ from ..engine.tasks import Call, Reply, build_task
 from ..engine.text import safe
 from ..engine.transports import Response, TransportError
 from ..engine.transports.images import filled
-from ..tui.format import count, latency, money
+from ..tui.words.format import count, latency, money
 from .probe import answered, refuse
 
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -10,7 +10,7 @@ from ..engine.errors import UsageError
 from ..engine.snapshot import JobRow
 from ..engine.store.removal import Removed, check_idle, is_half_removed, left_at_provider, remove
 from ..engine.text import clean
-from ..tui.format import count, money, plural
+from ..tui.words.format import count, money, plural
 from .opened import opened
 from .say import say
 

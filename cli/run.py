@@ -93,7 +93,7 @@ def start(
     results = _on_stdout(specs)
     if results:  # standard output is this process's, not the engine's
         specs = [msgspec.structs.replace(specs[0], output=msgspec.structs.replace(specs[0].output, path=None))]
-    wanted = [Wanted(spec, _wishes(options, spec), redo, stdin.get(spec.name)) for spec in specs]
+    wanted = [Wanted(spec, wishes_of(options, spec), redo, stdin.get(spec.name)) for spec in specs]
     if options.no_ui or results or not _has_terminal():
         from .tell import Report
 
@@ -134,7 +134,7 @@ def _headless(options: Namespace, wanted: Sequence[Wanted], report: "Report") ->
     return asyncio.run(follow_elsewhere(options.db, [each.spec.name for each in wanted], report))
 
 
-def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
+def wishes_of(options: Namespace, spec: JobSpec) -> Collection[str]:
     """Return the settings asked for on this command line: they win over live changes of an earlier run."""
     asked = set(parse_assignments(getattr(options, "set", ())))
     if getattr(options, "preset", None):

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ..engine.snapshot import Event, JobState, Snapshot
-from ..engine.text import clean
-from ..tui.format import clock, count, duration, latency, money, percent, plural, rate, took
-from ..tui.limiting import shares_text, standing
-from ..tui.series import RECENT_S, eta_s, latency_quantiles, recent_rate, settled
+from ..engine.text import clean, with_reason
+from ..tui.figures.series import RECENT_S, eta_s, latency_quantiles, mean_rate, recent_rate, settled
+from ..tui.words.format import clock, count, duration, latency, money, percent, plural, rate, took
+from ..tui.words.limiting import shares_text, standing
 from .draining import draining
-from .facts import facts, mean_rate
+from .facts import facts
 from .say import LogFormat, say
 
 LINE_S: Final = 5.0
@@ -204,13 +204,12 @@ def summary(snapshot: Snapshot, sent: Sent | None = None) -> str:
     if sent and sent.requests != job.requests:
         paid = "" if job.cost is None else f", {money(sent.cost)}"
         now, runs = f"{plural(sent.requests, 'request')}{paid} this time; ", " over all its runs"
-    why = f": {clean(job.reason).rstrip('.')}" if job.reason else ""
     where = f" → {clean(job.output)}" if job.output else ""
     marks = [f"{count(job.cached)} by an equal one's answer"] if job.cached else []
     marks += [f"{count(job.cut)} cut short by the token limit"] if job.cut else []
     how = f" ({', '.join(marks)})" if marks else ""
     return (
-        f"{job.name} {job.state}{why}. {plural(job.done, 'item')} done{how},"
+        f"{job.name} {with_reason(job.state, clean(job.reason).rstrip('.'))}. {plural(job.done, 'item')} done{how},"
         f" {count(job.failed)} failed, {count(job.left)} left; {now}{plural(job.requests, 'request')} in"
         f" {took(job.active_s)}{runs} ({rate(mean_rate(job))} items/s){cost}{where}"
     )

@@ -9,7 +9,7 @@ from ..engine.snapshot import ACTIVE, JobState
 from ..tui import open_dashboard
 from ..tui.exit import Exit, Left
 from ..tui.habits import Habits
-from ..tui.source import WorkspaceSource
+from ..tui.reads.source import WorkspaceSource
 from .arguments import DEFAULT_DB
 from .newjob import Bench
 from .opened import opened

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from batchtop.tui.app import Dashboard
-from batchtop.tui.source import WorkspaceSource
+from batchtop.tui.reads.source import WorkspaceSource
 
 PICTURE: Final = Path(__file__).with_name("dashboard.svg")
 SIZE: Final = (120, 36)

@@ -14,6 +14,7 @@ from .runner import Runner
 from .settings import Value, parse_all, show
 from .store.commands import Answered, Command
 from .store.inbox import Inbox
+from .text import plural
 
 POLL_S: Final = 0.05
 
@@ -127,7 +128,7 @@ class Control:
 
     async def _retry(self, command: Command) -> str:
         count = await self._jobs.job(command.job).retry(msgspec.convert(command.args, Redo))
-        return f"{count:,} failed items are tried again" if count else "no item has failed that way"
+        return f"trying {plural(count, 'failed item')} again" if count else "no item has failed that way"
 
 
 def _told(changed: Mapping[str, tuple[Value, Value]]) -> str:

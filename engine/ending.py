@@ -6,6 +6,7 @@ from typing import Final
 from .errors import StoppedError
 from .hold import Hold
 from .snapshot import JobRow, JobState
+from .text import plural
 
 EXIT_OK: Final = 0
 EXIT_FAILED_ITEMS: Final = 1
@@ -32,9 +33,9 @@ def ended(stop: StoppedError | Hold | None, row: JobRow) -> End:
                 f"the budget is used up: ${row.cost or 0:.4f} spent, the next batch may cost more than is left"
             )
         case Hold() if row.left:
-            return interrupted(stop, f"{row.left:,} items left")
+            return interrupted(stop, f"{plural(row.left, 'item')} left")
         case None if row.left:
-            return stopped(f"{row.left:,} items were left behind; run the job again")
+            return stopped(f"{plural(row.left, 'item')} left behind; run the job again")
         case _:
             return End(JobState.FINISHED, "", EXIT_FAILED_ITEMS if row.failed else EXIT_OK)
 

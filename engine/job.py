@@ -1,5 +1,6 @@
 """What a job is: its input, its task, its output and its settings. Frozen, strict, and without any secret."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -14,6 +15,11 @@ from .taskspec import Filled, TaskSpec
 
 STDIN: Final = "-"
 """The path of an input that is standard input."""
+
+NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""What a job may be named."""
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""What an environment variable may be named."""
 
 FilePath: TypeAlias = Annotated[str, Meta(min_length=1, pattern="^[^\\x00]+$")]
 

@@ -8,6 +8,7 @@ from .lookback import LookBack
 from .settings import Value, show
 from .snapshot import JobState, LaneState, Sample
 from .store.record import Log
+from .text import plural, with_reason
 
 STALLED_S: Final = 45.0
 """So long without an answer is worth a word."""
@@ -31,7 +32,7 @@ class Journal:
     def state(self, state: JobState, reason: str, exit_code: int | None) -> None:
         """Write where the job stands, and why."""
         self._log.state(state, reason, exit_code)
-        self.tell(_with_reason(state, reason), "error" if state is JobState.STOPPED else "info")
+        self.tell(with_reason(state, reason), "error" if state is JobState.STOPPED else "info")
 
     def started(self) -> None:
         """Write that the job began to run."""
@@ -45,7 +46,7 @@ class Journal:
         """Write that so many items were at a server when they were dropped."""
         if items:
             self._log.unsure(items)
-            self.tell(f"{items:,} items were at the server and may have been billed", "warn")
+            self.tell(f"{plural(items, 'item')} at the server may have been billed", "warn")
 
     def changed(self, key: str, old: Value, new: Value, *, who: str, origin: str) -> None:
         """Write that a setting was changed."""
@@ -72,7 +73,7 @@ class Journal:
         self._asked_at = self._asked_at if silent_s else now
         silent_s = min(silent_s, now - self._asked_at)
         if silent_s >= STALLED_S and not self._stalled_s:
-            self.tell(f"no answer for {silent_s:.0f} s: {requests:,} batches wait for the server", "warn")
+            self.tell(f"no answer for {silent_s:.0f} s, batches in flight: {requests:,}", "warn")
         if self._stalled_s and silent_s < STALLED_S:
             self.tell(f"answers come again, after {self._stalled_s:.0f} s without one")
         self._stalled_s = silent_s if silent_s >= STALLED_S else 0.0
@@ -84,9 +85,5 @@ class Journal:
             self._log.lane(lane)
         if lane.state != (before.state if before else "open"):
             self.tell(
-                f"{lane.name} is {_with_reason(lane.state, lane.reason)}", "info" if lane.state == "open" else "warn"
+                f"{lane.name} is {with_reason(lane.state, lane.reason)}", "info" if lane.state == "open" else "warn"
             )
-
-
-def _with_reason(state: str, reason: str) -> str:
-    return f"{state}: {reason}" if reason else state

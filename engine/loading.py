@@ -18,6 +18,7 @@ from .store.loads import Loaded
 from .store.remote import RemoteBatches
 from .store.writer import Writer
 from .taskspec import OpenAIBatchSpec
+from .text import plural
 
 
 @dataclass(slots=True)
@@ -106,7 +107,8 @@ async def prepare(
 ) -> None:
     """Bring the input in, make pending what is to be done again, and tell of both, before anything is sent."""
     if unsure := await writer.run(lambda db: items.reclaim(db, job)):
-        tell(f"up to {unsure:,} items may have been sent, and billed, when the last engine died; they go again", "warn")
+        number = plural(unsure, "item")
+        tell(f"up to {number} may have been sent, and billed, when the last engine died: sent again", "warn")
     if redo.fresh:
         await writer.run(lambda db: items.redo(db, job, redo, at))
         tell("all is asked afresh: what was answered before counts no more", "warn")
@@ -118,7 +120,7 @@ async def prepare(
             tell(message, level)
     if not redo.fresh and (rows := await writer.run(lambda db: items.redo(db, job, redo, at))):
         why = "for a passing cause" if redo == PASSING else f"({', '.join(sorted(redo.failed))})"
-        tell(f"trying {len(rows):,} items again that failed {why}", "info")
+        tell(f"trying {plural(len(rows), 'item')} again that failed {why}", "info")
     if spec.input.job is None and not unwanted():  # else nobody knows yet what is wanted
         for message in await _unwanted_batches(spec, RemoteBatches(writer, job)):
             tell(message, "warn")
@@ -135,7 +137,7 @@ async def _unwanted_batches(spec: JobSpec, remote: RemoteBatches) -> list[str]:
 
 def told(loaded: Loaded, spec: JobSpec) -> list[tuple[str, str]]:
     """Return what a load found, in lines with their level."""
-    size = f"{spec.input.name}, while the job runs" if spec.input.live else f"{loaded.total:,} items"
+    size = f"{spec.input.name}, while the job runs" if spec.input.live else plural(loaded.total, "item")
     lines = [(f"input: {size}", "info")]
     if loaded.prepared:
         lines.append((f"prepared: {counts_in_words(spec.prepare, loaded.prepared)}", "info"))
@@ -157,4 +159,4 @@ def told(loaded: Loaded, spec: JobSpec) -> list[tuple[str, str]]:
 def rejected_in_words(rows: int, spec: InputSpec) -> str:
     """Return how many rows could not be read, and where they went."""
     where = f", each with what is wrong with it → {spec.rejects}" if spec.rejects else ""
-    return f"{rows:,} row{'s' if rows > 1 else ''} rejected{where}"
+    return f"{plural(rows, 'row')} rejected{where}"

@@ -9,6 +9,7 @@ from msgspec.json import encode
 from msgspec.structs import replace
 
 from .taskspec import Filled
+from .text import plural
 
 LEAST_NEAR: Final = 0.5
 _MOST: Final = 2**62
@@ -123,7 +124,7 @@ def counts_in_words(steps: Sequence[StepSpec], rows: Sequence[int], *, quick: bo
     """Return how many rows there were before and after each step; `quick` where those that need all were left out."""
     taken = ((step, after) for step, after in zip(steps, rows[1:], strict=True) if not (quick and step.reads_all))
     words = (f"{after:,} after {step_in_words(step)}" for step, after in taken)
-    return ", ".join([f"{rows[0]:,} rows", *words])
+    return ", ".join([plural(rows[0], "row"), *words])
 
 
 def step_in_words(step: StepSpec) -> str:

@@ -68,6 +68,18 @@ def _capped(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
+def plural(number: int, noun: str) -> str:
+    """Return `1 item` or `2,345 items`, of a noun that takes an s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def with_reason(state: str, reason: str) -> str:
+    """Return a state and why it is so, without a word said twice: `paused by you`, `stopped: no key is left`."""
+    if reason.split(" ", 1)[0] == state:
+        return reason
+    return f"{state}: {reason}" if reason else state
+
+
 def key_tag(key: str) -> str:
     """Return eight characters that tell API keys apart and can't be turned back into one; nothing for no key."""
     return blake2b(key.encode(errors="replace"), digest_size=4, person=b"batchtop").hexdigest() if key else ""

@@ -43,26 +43,35 @@ from batchtop.tui.screens.panels import ROOMY
 from batchtop.tui.widgets.toosmall import LEAST
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PAGES = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/inputs.md", "docs/preparation.md", "docs/tasks.md", "CONTRIBUTING.md")
+}
+CONTRIBUTING = PAGES["CONTRIBUTING.md"]
+MANUAL = "\n".join(text for text in PAGES.values() if text is not CONTRIBUTING)
+"""The README, and the pages that it leaves the rest to."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 BUILT_IN = load_presets(Path("/nonexistent"))
 
 
-def section(title: str, text: str = README) -> str:
-    """Return what stands under a heading of the second level."""
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+def section(title: str, text: str = MANUAL) -> str:
+    """Return what stands under the title of a page, or under a heading of the second level."""
+    found = re.search(rf"^##? {re.escape(title)}\n(.*?)(?=^##? [A-Z]|\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"there is no section {title!r}"
     return found[1]
 
 
 def table(title: str) -> list[list[str]]:
     """Return the cells of every table row in a section, headings left out."""
-    rows = [line.strip("|").split(" | ") for line in section(title).splitlines() if re.match(r"\| *[^-\s]", line)]
+    return rows_of(section(title))
+
+
+def rows_of(text: str) -> list[list[str]]:
+    rows = [line.strip("|").split(" | ") for line in text.splitlines() if re.match(r"\| *[^-\s]", line)]
     return [[cell.strip() for cell in row] for row in rows]
 
 
-def blocks(language: str, text: str = README) -> list[str]:
+def blocks(language: str, text: str = MANUAL) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -90,7 +99,7 @@ def parsers(of: ArgumentParser) -> Iterator[ArgumentParser]:
 def test_every_option_named_exists():
     known = {option for each in parsers(door.parser()) for action in each._actions for option in action.option_strings}
     named = {
-        option for text in quoted(README) + blocks("sh") for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text)
+        option for text in quoted(MANUAL) + blocks("sh") for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text)
     }
     assert named - {"-r", "-m", "-f"} <= known
 
@@ -202,7 +211,8 @@ def test_every_step_of_a_preparation_is_told_with_its_keys(spec):
     ],
 )
 def test_every_key_of_the_job_file_is_told(place, spec):
-    told = {key for row in table("Job file") for key in quoted(row[0])}
+    rows = [*table("Job file"), *rows_of(PAGES["docs/tasks.md"])]
+    told = {key for row in rows for key in quoted(row[0])}
     assert {f"{place}.{name}" for name in spec.__struct_fields__} <= told
 
 
@@ -277,13 +287,17 @@ def test_the_query_shown_finds_the_results(ran):
 # ── the documents agree with the tree ──
 
 
-@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
-def test_every_link_leads_somewhere(text):
-    anchors = {
-        re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"(?m)^#+ (.*)$", text)
-    }
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        assert target[1:] in anchors if target.startswith("#") else (ROOT / target).exists(), target
+def anchors(text: str) -> set[str]:
+    return {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"(?m)^#+ (.*)$", text)}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name):
+    for target in re.findall(r"\]\(([^)]+)\)", PAGES[name]):
+        path, _, anchor = target.partition("#")
+        page = (ROOT / name).parent / path if path else ROOT / name
+        assert page.exists(), target
+        assert not anchor or anchor in anchors(page.read_text(encoding="utf-8")), target
 
 
 def mapped() -> list[str]:

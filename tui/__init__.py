@@ -6,8 +6,8 @@ from .habits import USUAL, Habits
 
 if TYPE_CHECKING:
     from .exit import Exit
-    from .source import Source
-    from .workbench import Workbench
+    from .newjob.workbench import Workbench
+    from .reads.source import Source
 
 
 def open_dashboard(

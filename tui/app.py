@@ -4,8 +4,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from select import select
@@ -17,18 +17,20 @@ from textual.screen import ModalScreen, Screen
 from textual.types import CSSPathType
 from textual.worker import WorkerFailed
 
+from ..engine.errors import BatchtopError
 from ..engine.presets import Preset, load_presets
+from ..engine.snapshot import WINDOW_S
 from .actions import ACTIONS, bindings
 from .board import Board, Place
 from .calling import Calling
-from .courier import ANSWER_S, Courier, Delivery, SourceThread
 from .exit import Exit, Left
-from .glyphs import Charset, charset
+from .figures.ranges import DEFAULT
 from .habits import USUAL, Habits
 from .keys import Action
-from .line import TONES
 from .messages import Delivered, JobsRead, SnapshotRead
-from .ranges import DEFAULT
+from .newjob.workbench import Workbench
+from .reads.courier import ANSWER_S, Courier, Delivery, SourceThread
+from .reads.source import Source
 from .screens.failures import FailuresScreen
 from .screens.help import HelpScreen
 from .screens.history import HistoryScreen
@@ -38,11 +40,16 @@ from .screens.lanes import LanesScreen
 from .screens.polling import PollingScreen
 from .screens.results import ResultsScreen
 from .screens.wizard import WizardScreen
-from .source import Source
 from .themes import THEMES, default_theme
-from .workbench import Workbench
+from .words.glyphs import Charset, charset
+from .words.line import TONES
 
 T = TypeVar("T")
+
+STILL_S: Final = 0.2
+"""At most so long a screen that is opened waits for its first read before it is drawn: once, with all that it shows."""
+LOOK_S: Final = 5.0
+"""So often somebody is looked out for who is to be called, where the screen itself does not read what that takes."""
 
 _SCREENS: Final[Mapping[Place, Callable[[str, Board], Screen[None]]]] = {
     "jobs": JobsScreen,
@@ -84,7 +91,7 @@ class Dashboard(App[Exit], inherit_bindings=False):
         self.couriers: dict[str, Courier] = {}
         self.shown, self.read_only, self.refresh_s = job, habits.read_only, habits.refresh_s
         self.keymap = dict(habits.keymap)
-        self.calling = Calling(habits, environment, now(), self._write)
+        self.calling, self._looked = Calling(habits, environment, now(), self._write), False
         self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
@@ -95,11 +102,22 @@ class Dashboard(App[Exit], inherit_bindings=False):
         """Open the job asked for, or the list of all."""
         self.set_keymap(self.keymap)
         self.push_screen(_SCREENS["jobs" if self.first_job is None else "job"](self.first_job or "", self))
+        self.run_worker(self._look_out(), group="calling")
 
     def open(self, place: Place, job: str = "") -> None:
         """Show another screen instead. Never both: a screen that lies below another is still painted."""
         self.shown = None if place in {"jobs", "wizard"} else job
-        self.switch_screen(_SCREENS[place](job, self))  # pyright: ignore[reportUnknownMemberType] - textual leaves a result's type open
+        screen, still = _SCREENS[place](job, self), ExitStack()
+        still.enter_context(self.batch_update())
+        switched = self.switch_screen(screen)  # pyright: ignore[reportUnknownMemberType] - textual leaves a result's type open
+        self.run_worker(self._hold_still(still, screen, switched), group="opening")
+
+    async def _hold_still(self, still: ExitStack, screen: Screen[None], switched: Awaitable[None]) -> None:
+        """Draw nothing until the screen that is opened has something to show: it would be drawn four times over."""
+        with still, suppress(TimeoutError):
+            await switched
+            if isinstance(screen, PollingScreen):
+                await asyncio.wait_for(screen.poll.shown.wait(), STILL_S)
 
     def ask(self, screen: ModalScreen[T], answered: Callable[[T | None], None]) -> None:
         """Show a question over the screen, and pass its answer on."""
@@ -129,12 +147,29 @@ class Dashboard(App[Exit], inherit_bindings=False):
 
     def on_snapshot_read(self, message: SnapshotRead) -> None:
         """Call the person for what is new of a job."""
+        self._looked = self.shown is not None
         if message.snapshot is not None:
             self.calling.job(message.snapshot)
 
     def on_jobs_read(self, message: JobsRead) -> None:
         """Call the person for jobs that have ended."""
+        self._looked = self.shown is None
         self.calling.jobs(message.jobs.rows)
+
+    async def _look_out(self) -> None:
+        """Look at what is shown where the screen does not, as its history, an item, or a question; nothing is drawn."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if not self._looked:
+                with suppress(BatchtopError):  # the screen that reads says so
+                    await self._look()
+            self._looked = False
+
+    async def _look(self) -> None:
+        if self.shown is None:
+            self.calling.jobs((await self.thread.call(self.source.jobs)).rows)
+        elif snapshot := await self.thread.call(self.source.snapshot, self.shown, WINDOW_S):
+            self.calling.job(snapshot)
 
     def _write(self, text: str) -> None:
         if self._driver is not None and not self.is_headless:

@@ -6,12 +6,12 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 from textual.screen import ModalScreen, Screen
 
 from ..engine.presets import Preset
-from .courier import SourceThread
 from .exit import Exit
-from .glyphs import Charset
-from .ranges import Range
-from .source import Source
-from .workbench import Workbench
+from .figures.ranges import Range
+from .newjob.workbench import Workbench
+from .reads.courier import SourceThread
+from .reads.source import Source
+from .words.glyphs import Charset
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..engine.snapshot import JobRow, Snapshot
 from .habits import Habits
-from .notices import BELL, Notice, Seen, ended, look, osc9
+from .words.notices import BELL, Notice, Seen, ended, look, osc9
 
 
 class Calling:

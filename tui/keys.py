@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from .glyphs import Charset
+from .words.glyphs import Charset
 
 Where: TypeAlias = Literal[
     "anywhere",

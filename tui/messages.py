@@ -9,10 +9,10 @@ from textual.message import Message
 from ..engine.snapshot import Snapshot
 from ..engine.store.rates import Rates
 from ..engine.text import clean
-from .courier import Delivery
-from .good import History
-from .line import Tone
-from .source import Jobs
+from .figures.good import History
+from .reads.courier import Delivery
+from .reads.source import Jobs
+from .words.line import Tone
 
 TURNS_REST_S: Final = 5.0
 """Turns are read again so seldom while no setting is changed: the minute after a turn fills slowly."""

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 from ..engine import settings
 from ..engine.settings import DIALS, Settings, Value
-from .line import Tone
+from .words.line import Tone
 
 _FIRST: Final = ("batch_size", "delay", "concurrency", "max_wait", "rpm", "tpm")
 ORDER: Final = (*_FIRST, *(key for key in DIALS if key not in _FIRST))

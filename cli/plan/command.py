@@ -1,11 +1,9 @@
 """`batchtop plan`: what a run would do and cost, before any is spent; it writes nothing, and needs no key."""
 
 import json
-import shutil
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Collection
 from typing import Final
 
 from ...engine.errors import InputError
@@ -15,7 +13,8 @@ from ...engine.plan.survey import survey
 from ...engine.tasks import build_task
 from ..opened import opened
 from ..preflight import check_output, first_item, key_names
-from ..run import job_of
+from ..run import job_of, wishes_of
+from ..say import width
 from .planned import facts, planned
 from .text import plan_text
 
@@ -34,11 +33,11 @@ def plan(options: Namespace) -> int:
         with opened(options.db):
             pass  # what is wrong with the file is said here
     meter = _Meter()
-    found = survey(options.db, spec, wishes=_wishes(options, spec), fresh=options.fresh, tell=meter.tell)
+    found = survey(options.db, spec, wishes=wishes_of(options, spec), fresh=options.fresh, tell=meter.tell)
     meter.clear()
     keys = key_names(spec.task)
     told = planned(spec, found, keys, workspace=options.db if exists else None, fresh=options.fresh)
-    print(json.dumps(facts(told)) if options.json else plan_text(told, _width()))
+    print(json.dumps(facts(told)) if options.json else plan_text(told, min(width(_PLAIN_WIDTH), _MOST_WIDTH)))
     return 0
 
 
@@ -47,16 +46,6 @@ def _check(spec: JobSpec) -> None:
     check_output(spec)
     for _, answer in build_task(spec.task, None).plan([first_item(spec)]).unfit:
         raise InputError(f"{spec.input.path}, the first item: {answer.message}")
-
-
-def _wishes(options: Namespace, spec: JobSpec) -> Collection[str]:
-    """Return the settings asked for on this command line: they win over live changes of an earlier run."""
-    asked = ("--set", "preset ") if options.preset else ("--set",)
-    return {key for layer in spec.layers if layer.origin.startswith(asked) for key in layer.values}
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size().columns, _MOST_WIDTH) if sys.stdout.isatty() else _PLAIN_WIDTH
 
 
 class _Meter:

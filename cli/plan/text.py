@@ -10,7 +10,7 @@ from ...engine.preparespec import step_in_words
 from ...engine.price import price_unit
 from ...engine.settings import DIALS
 from ...engine.text import clean
-from ...tui.format import amount, count, duration, money, plural
+from ...tui.words.format import amount, count, duration, money, plural
 from .planned import Planned
 from .share import Share
 

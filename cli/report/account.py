@@ -9,13 +9,12 @@ from ...engine.settings import DIALS, show
 from ...engine.snapshot import Change, JobRow, LaneState, Snapshot
 from ...engine.store.results import Failures
 from ...engine.text import clean
-from ...tui.format import count, duration, latency, moment, money, percent, plural, rate, took, words
-from ...tui.lane import items_of, shares
-from ...tui.limiting import percent as share_of
-from ...tui.limiting import shares_text
-from ...tui.series import is_live, stale
-from ...tui.turns import Pace, Turn
-from ..facts import mean_rate
+from ...tui.figures.series import is_live, mean_rate, stale
+from ...tui.figures.turns import Pace, Turn
+from ...tui.words.format import count, duration, latency, moment, money, percent, plural, rate, took, words
+from ...tui.words.lane import items_of, shares
+from ...tui.words.limiting import percent as share_of
+from ...tui.words.limiting import shares_text
 from .timeline import Timeline
 
 FRACTIONS: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}

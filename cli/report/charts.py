@@ -8,7 +8,7 @@ import plotext  # pyright: ignore[reportMissingTypeStubs] (there are none)
 
 from ...engine.course import Point
 from ...engine.histogram import Histogram
-from ...tui.format import count, latency, short, words
+from ...tui.words.format import count, latency, short, words
 from .scale import bars, kinds_ranked, ticks, time_name, time_ticks
 from .timeline import Timeline
 

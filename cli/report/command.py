@@ -2,13 +2,13 @@
 
 import json
 import os
-import shutil
 import sys
 from argparse import Namespace
 from typing import Final
 
-from ...tui.glyphs import charset
+from ...tui.words.glyphs import charset
 from ..opened import opened
+from ..say import width
 from .account import Account, failed
 from .timeline import timeline
 
@@ -30,7 +30,7 @@ def report(options: Namespace) -> int:
 
     shown = sys.stdout.isatty()
     look = Look(
-        width=options.width or _width(),
+        width=options.width or max(LEAST_WIDTH, width(PLAIN_WIDTH)),
         colour=shown and not os.environ.get("NO_COLOR"),
         charset=charset(os.environ, ascii_only=options.ascii),
     )
@@ -49,11 +49,6 @@ def _account(options: Namespace) -> Account:
             failed(reader.results.failures(job.id)),
             reader.results.files(job.id),
         )
-
-
-def _width() -> int:
-    """Return the terminal's width, or that of a plain page where there is no terminal."""
-    return max(LEAST_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else PLAIN_WIDTH
 
 
 def _write_page(options: Namespace, account: Account) -> int:

@@ -3,8 +3,9 @@
 from ...engine.course import Point
 from ...engine.snapshot import Change
 from ...engine.text import clean
-from ...tui.turns import Pace, Turn
-from ..facts import facts, mean_rate, rounded
+from ...tui.figures.series import mean_rate
+from ...tui.figures.turns import Pace, Turn
+from ..facts import facts, rounded
 from .account import FRACTIONS, Account, beginnings, latencies
 
 _OF_NOW = ("items_per_s", "eta_s", "latency_ms", "first_ms", "in_flight", "limited_by", "no_answer_s", "lanes")

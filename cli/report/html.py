@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from ...engine.slottime import shares
-from ...tui.format import count, duration, latency, moment, money, percent, plural, rate
-from ...tui.limiting import percent as share_of
-from ...tui.limiting import words_of
-from ..facts import mean_rate
+from ...tui.figures.series import mean_rate
+from ...tui.words.format import count, duration, latency, moment, money, percent, plural, rate
+from ...tui.words.limiting import percent as share_of
+from ...tui.words.limiting import words_of
 from . import account as told
 from .account import Account
 from .markup import Markup, element, together

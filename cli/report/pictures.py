@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from ...engine.course import Point
-from ...tui.format import count, duration, latency, short, words
+from ...tui.words.format import count, duration, latency, short, words
 from .markup import Markup, element, together
 from .scale import bars, kinds_ranked
 from .svg import Column, Curve, Scene, column_chart, line_chart

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ...engine.text import clean
-from ...tui.format import count
-from ...tui.glyphs import SUBSTITUTES, Charset
+from ...tui.words.format import count
+from ...tui.words.glyphs import SUBSTITUTES, Charset
 from ..table import new_table
 from . import account as told
 from .account import Account

@@ -8,8 +8,8 @@ from ...engine.course import Break, Point
 from ...engine.histogram import Histogram
 from ...engine.snapshot import Change, Sample
 from ...engine.stretches import Axis, Stretches, is_idle
-from ...tui.series import settled
-from ...tui.turns import MINUTE_S, Turn, Turns
+from ...tui.figures.series import settled
+from ...tui.figures.turns import MINUTE_S, Turn, Turns
 
 POINTS = 120
 """At most so many points; a long run has wider ones."""

@@ -7,6 +7,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from ..text import plural
 from .faults import NOT_TEXT, Faults
 from .packed import Opened
 from .row import RawRow
@@ -27,7 +28,7 @@ def read_csv(opened: Opened, faults: Faults, delimiter: str = ",") -> Iterator[R
     width = len(names)
     for line, cells in records:
         if len(cells) > width:
-            problem = f"has {len(cells)} cells, but the header names {width} columns"
+            problem = f"has {plural(len(cells), 'cell')}, but the header names {plural(width, 'column')}"
             faults.bad(line, problem, delimiter.join(cells).encode())
             continue
         fields = dict(zip(names, cells, strict=False))

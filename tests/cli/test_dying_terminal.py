@@ -17,7 +17,7 @@ GOES_ON = "job goes on; `batchtop attach job` returns to it"
 FAILING = """import sys
 from pathlib import Path
 from batchtop.cli import main
-from batchtop.tui.source import WorkspaceSource
+from batchtop.tui.reads.source import WorkspaceSource
 snapshot = WorkspaceSource.snapshot
 def broken(self, name, *more):
     if Path("break").exists():

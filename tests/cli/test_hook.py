@@ -10,7 +10,7 @@ import psutil
 import pytest
 from batchtop.cli.hook import Call, call, environment, problem, run
 from batchtop.engine.snapshot import JobState
-from batchtop.tui.notices import Notice
+from batchtop.tui.words.notices import Notice
 
 from ..tui.fake_source import ended, snapshot
 from .shell import until

@@ -11,11 +11,11 @@ from batchtop.engine.jobfile import load_job
 from batchtop.engine.simulator import Simulator
 from batchtop.engine.taskspec import ChatSpec
 from batchtop.tui.app import Dashboard
-from batchtop.tui.draft import Draft
-from batchtop.tui.jobtext import job_text
+from batchtop.tui.newjob.draft import Draft
+from batchtop.tui.newjob.jobtext import job_text
+from batchtop.tui.reads.source import WorkspaceSource
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.wizard import WizardScreen
-from batchtop.tui.source import WorkspaceSource
 from textual import events
 
 from .shell import Shell, once, until

@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 import pytest
 from batchtop.tui.app import Dashboard
-from batchtop.tui.source import WorkspaceSource
+from batchtop.tui.reads.source import WorkspaceSource
 from textual.pilot import Pilot
 
 from .shell import CHAT, ENVIRONMENT, PATIENCE_S, Shell

@@ -168,7 +168,7 @@ async def test_a_batch_is_a_line_an_item_each_way():
 
 async def test_another_number_of_lines_is_told():
     told = await asked(spec_of("sh", "-c", "echo 1; echo 2; echo 3", takes="batch"), {"a": 1}, {"a": 2})
-    assert told == ["command:sh: 2 items were given, 3 results came"] * 2
+    assert told == ["command:sh: 2 items given, 3 results came"] * 2
 
 
 async def test_a_program_that_stays_is_asked_again_and_is_told_of_the_end(tmp_path):

@@ -70,7 +70,7 @@ class TestRunning:
         assert (await desk.run(spec)).exit_code == 1
         desk.check(101, 3)
         assert desk.sent["text 3"] == 1
-        assert "trying 1 items again that failed for a passing cause" in desk.told()
+        assert "trying 1 item again that failed for a passing cause" in desk.told()
 
     async def test_a_changed_row_is_sent_again_alone_and_its_old_line_goes(self, desk: Desk):
         await desk.run()
@@ -209,7 +209,7 @@ class TestSteering:
             assert (await engine.wait("job")).exit_code == 0
         assert set(desk.sent.values()) == {1}
         whole_s = sum(sample.span_s for sample in desk.snapshot().samples)
-        assert desk.snapshot().job.active_s <= whole_s - paused_s, "however short a pause was, the job did not run in it"
+        assert desk.snapshot().job.active_s <= whole_s - paused_s, "however short a pause was, it is no running time"
 
     @pytest.mark.parametrize(("verb", "state"), [("drain", JobState.DRAINED), ("cancel", JobState.CANCELLED)])
     async def test_ending_early_leaves_a_job_that_can_go_on(self, desk: Desk, verb: str, state: JobState):

@@ -269,8 +269,8 @@ def test_by_id_no_item_gets_its_neighbours_answer(order: list[int], dropped: set
 @pytest.mark.parametrize(
     ("more", "answer", "outcome", "message"),
     [
-        ({}, ["x"], SHORT, "2 items were sent, 1 results came back"),
-        ({}, ["x", "y", "z"], SHORT, "2 items were sent, 3 results came back"),
+        ({}, ["x"], SHORT, "2 items sent, 1 result came back"),
+        ({}, ["x", "y", "z"], SHORT, "2 items sent, 3 results came back"),
         ({"results": "r"}, {"error": "no"}, Outcome.BAD_ITEM,
          "task.results: 'r' not found: the answer has error (HTTP 200: no)"),
         ({}, {"a": 1}, Outcome.BAD_ITEM,

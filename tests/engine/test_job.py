@@ -237,6 +237,18 @@ def test_a_missing_job_file_is_told(tmp_path):
         load_job(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("x.jsonl", b'{"id": 1}\n'), ("x.csv.gz", b"\x1f\x8b\x08"), ("x.parquet", b"PAR1\xff")]
+)
+def test_rows_given_for_a_job_file_are_told_as_such(tmp_path, name, content):
+    path = tmp_path / name
+    with pytest.raises(JobFileError, match="can't be read: No such file"):
+        load_job(path)
+    path.write_bytes(content)
+    with pytest.raises(JobFileError, match=rf"{name}: is a file of rows, not a job file: write a job file \(TOML\)"):
+        load_job(path)
+
+
 def test_a_file_whose_name_is_no_job_name_must_set_one(load):
     with pytest.raises(JobFileError, match="the file's own name can't be the job's"):
         load(CHAT_JOB, "my job.toml")

@@ -62,7 +62,7 @@ def test_the_failure_of_a_single_item_is_that_of_its_call():
 @pytest.mark.parametrize(
     ("body", "part"),
     [
-        (b'[{"output": 1}]', "3 items were given, 1 results came"),
+        (b'[{"output": 1}]', "3 items given, 1 result came"),
         (b"not json", "its results can't be read"),
         (b'[{"output": 1}, {"outcome": "none such"}, {}]', "its results can't be read"),
         (b'{"output": 1}', "its results can't be read"),

@@ -25,7 +25,7 @@ async def test_what_is_dropped_at_the_server_is_counted(desk: Desk):
         await runner.cancel("enough")
         await engine.wait("job")
     assert desk.snapshot().job.unsure == 3
-    assert "3 items were at the server and may have been billed" in desk.told()
+    assert "3 items at the server may have been billed" in desk.told()
 
 
 async def test_an_engine_that_is_left_drops_what_it_has_and_says_so(desk: Desk):

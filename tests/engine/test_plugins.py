@@ -279,7 +279,7 @@ def test_a_type_of_batchtop_itself_is_never_another_package_s(install, tmp_path)
         ("tells", "no such key: ***"),
         ("echoes", "by the key ***"),
         ("nothing", "odd: TypeError: its transport gave NoneType for a Response"),
-        ("fewer", "odd: ValueError: 0 answers for 1 items"),
+        ("fewer", "odd: ValueError: 0 answers for 1 item"),
     ],
 )
 async def test_the_item_that_a_plug_in_stumbles_over_fails_alone(workspace, tmp_path, does, told):
@@ -328,7 +328,7 @@ def test_answers_are_json_on_one_line_or_none():
     assert read("lines").output == b"[1,2]"
     assert read("no json").message.startswith("odd: DecodeError: JSON is malformed")
     plan = _task(PluginSpec(kind="odd", options={"does": "twice"})).plan([Item(0, "0", {})])
-    assert plan.unfit[0][1].message == "odd: ValueError: 1 items were given, 2 planned, and each has to be once"
+    assert plan.unfit[0][1].message == "odd: ValueError: 1 item given, 2 planned, and each has to be once"
 
 
 def _task(spec: PluginSpec) -> Any:

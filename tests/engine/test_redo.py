@@ -89,7 +89,7 @@ async def test_a_running_job_tries_its_failures_again(desk: Desk):
         await until(lambda: desk.snapshot().job.failed == 2)
         desk.provider.answer = answered
         said = await asked_for(desk, "retry", failed=["bad_item"])
-        assert (said.applied, said.message) == (True, "2 failed items are tried again")
+        assert (said.applied, said.message) == (True, "trying 2 failed items again")
         assert (await engine.wait("job")).exit_code == 0
     assert (desk.sent["text 1"], desk.sent["text 3"], desk.sent["text 2"]) == (2, 2, 1)
     desk.check(50)

@@ -4,7 +4,7 @@ import sys
 import unicodedata
 
 import pytest
-from batchtop.engine.text import clean, looks_like_key, redact, safe
+from batchtop.engine.text import clean, looks_like_key, plural, redact, safe
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,3 +82,7 @@ def test_names_of_variables_do_not_look_like_keys(name):
 @pytest.mark.parametrize("key", ["sk-abcdefgh1234", "gsk_abcdefgh1234", "AIzaSyA1234567890abcdefghijk"])
 def test_keys_look_like_keys(key):
     assert looks_like_key(key)
+
+
+def test_one_of_something_is_told_as_one():
+    assert [plural(number, "item") for number in (0, 1, 2, 12_345)] == ["0 items", "1 item", "2 items", "12,345 items"]

@@ -35,12 +35,12 @@ from batchtop.engine.store.rates import Rates
 from batchtop.engine.store.results import Failed, Failures, failure_line
 from batchtop.engine.store.story import ItemStory
 from batchtop.engine.taskspec import ChatSpec
-from batchtop.tui.good import History, pace_since
-from batchtop.tui.longreads import ITEMS_SHOWN
-from batchtop.tui.resultlist import RESULTS_SHOWN, Wanted
-from batchtop.tui.saving import Saving, names
-from batchtop.tui.source import Jobs
-from batchtop.tui.turns import MINUTE_S, last_turns
+from batchtop.tui.figures.good import History, pace_since
+from batchtop.tui.figures.turns import MINUTE_S, last_turns
+from batchtop.tui.reads.longreads import ITEMS_SHOWN
+from batchtop.tui.reads.resultlist import RESULTS_SHOWN, Wanted
+from batchtop.tui.reads.saving import Saving, names
+from batchtop.tui.reads.source import Jobs
 
 START = 1_700_000_000.0
 

@@ -9,7 +9,7 @@ from threading import Event
 import msgspec
 from batchtop.engine.errors import BatchtopError, StoppedError
 from batchtop.engine.job import InputSpec, JobSpec
-from batchtop.tui.workbench import Finding, Told
+from batchtop.tui.newjob.workbench import Finding, Told
 
 PLAN = """reviews: /data/reviews.jsonl against an empty workspace
 

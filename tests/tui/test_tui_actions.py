@@ -6,7 +6,6 @@ import batchtop.tui
 import pytest
 from batchtop.tui.actions import ACTIONS, TITLES, of
 from batchtop.tui.app import Dashboard
-from batchtop.tui.line import text_of
 from batchtop.tui.screens.failures import FailuresScreen
 from batchtop.tui.screens.help import HelpScreen, help_lines
 from batchtop.tui.screens.history import HistoryScreen
@@ -20,6 +19,7 @@ from batchtop.tui.screens.question import QuestionScreen
 from batchtop.tui.screens.results import ResultsScreen
 from batchtop.tui.screens.wizard import WizardScreen
 from batchtop.tui.widgets.valueinput import ValueInput
+from batchtop.tui.words.line import text_of
 from textual.binding import Binding
 
 from .driving import dashboard

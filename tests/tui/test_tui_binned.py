@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from batchtop.engine.histogram import Histogram
 from batchtop.engine.snapshot import Change, Sample
-from batchtop.tui import binned, series
+from batchtop.tui.figures import binned, series
 from hypothesis import given
 from hypothesis import strategies as st
 

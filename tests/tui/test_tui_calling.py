@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from batchtop.engine.snapshot import JobRow, JobState, LaneState, Snapshot
+from batchtop.tui import app
 from batchtop.tui.calling import Calling
 from batchtop.tui.habits import Habits
 
@@ -61,6 +62,36 @@ async def test_every_screen_looks(job: str | None) -> None:
         tui.app.screen.poll.ask_anew()  # type: ignore[attr-defined]
         await tui.until(lambda: told)
         assert "reviews: finished" in told[0]
+
+
+@pytest.mark.parametrize("keys", ["H", "f", "r", "L", "question_mark", "ctrl+p", "q"])
+async def test_trouble_is_told_whatever_is_open(keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "LOOK_S", 0.05)
+    source = FakeSource()
+    async with dashboard(source) as tui:
+        told: list[str] = []
+        tui.app.calling = calling(told)
+        tui.app.calling.job(source.current)
+        await tui.press(keys)
+        source.current = seen_with(replace(LANE, state="refused", reason="no such key"))
+        await tui.until(lambda: told)
+        assert "no such key" in told[0]
+        source.trouble = "batchtop.db: cannot be read"
+        await tui.pilot.pause(0.2)
+        source.trouble, source.current = "", replace(source.current, job=ENDED)
+        await tui.until(lambda: len(told) > 1)
+        assert "reviews: finished" in told[1]
+
+
+async def test_an_end_is_told_below_what_covers_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "LOOK_S", 0.05)
+    source = FakeSource()
+    async with dashboard(source, job=None) as tui:
+        told: list[str] = []
+        tui.app.calling = calling(told)
+        await tui.press("question_mark")
+        source.current = replace(source.current, job=ENDED)
+        await tui.until(lambda: told)
 
 
 def test_a_lane_that_a_person_switched_off_is_no_trouble() -> None:

@@ -1,12 +1,12 @@
 import itertools
 
 import pytest
-from batchtop.tui.binned import Frame
-from batchtop.tui.glyphs import charset
+from batchtop.tui.figures.binned import Frame
 from batchtop.tui.widgets.canvas import GRAINS, Canvas
 from batchtop.tui.widgets.chart import GUTTER, Plot
 from batchtop.tui.widgets.lines import Curve, Lines
 from batchtop.tui.widgets.scale import axis, nice_step, times
+from batchtop.tui.words.glyphs import charset
 from hypothesis import given
 from hypothesis import strategies as st
 

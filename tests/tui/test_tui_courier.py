@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from batchtop.engine.errors import WorkspaceError
-from batchtop.tui.courier import ANSWER_S, Courier, Delivery, SourceThread
+from batchtop.tui.reads.courier import ANSWER_S, Courier, Delivery, SourceThread
 
 from .fake_source import FakeSource
 

@@ -8,7 +8,7 @@ import pytest
 from batchtop.engine.jobfile import load_job
 from batchtop.engine.tasks.template import compile_template
 from batchtop.engine.taskspec import ChatSpec, EmbeddingsSpec
-from batchtop.tui.draft import (
+from batchtop.tui.newjob.draft import (
     ENTRIES,
     Draft,
     Entry,
@@ -20,8 +20,8 @@ from batchtop.tui.draft import (
     unknown_fields,
     whole,
 )
-from batchtop.tui.jobtext import job_text, text_of
-from batchtop.tui.preview import preview, preview_lines
+from batchtop.tui.newjob.jobtext import job_text, text_of
+from batchtop.tui.newjob.preview import preview, preview_lines
 from hypothesis import example, given
 from hypothesis import strategies as st
 

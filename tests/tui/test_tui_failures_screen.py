@@ -13,14 +13,14 @@ from batchtop.engine.store.migrations import connect
 from batchtop.engine.store.results import FIELDS_BYTES, Failed
 from batchtop.engine.store.tables import create_key_index
 from batchtop.tui.exit import Exit, Left
-from batchtop.tui.line import width
-from batchtop.tui.longreads import ITEMS_SHOWN
-from batchtop.tui.reading import Reading
-from batchtop.tui.resultlist import RESULTS_SHOWN, Wanted
-from batchtop.tui.saving import Saving
+from batchtop.tui.reads.longreads import ITEMS_SHOWN
+from batchtop.tui.reads.reading import Reading
+from batchtop.tui.reads.resultlist import RESULTS_SHOWN, Wanted
+from batchtop.tui.reads.saving import Saving
+from batchtop.tui.reads.source import WorkspaceSource
 from batchtop.tui.screens.failures import FailuresScreen
 from batchtop.tui.screens.job import JobScreen
-from batchtop.tui.source import WorkspaceSource
+from batchtop.tui.words.line import width
 
 from .driving import dashboard
 from .fake_source import JOB, START, FakeSource, ended, snapshot
@@ -43,6 +43,18 @@ COLD = (("connection", Failed("9", "can't reach 127.0.0.1:8800", 5, b'{"text": "
 
 def failing(*, state: Callable[..., object] = snapshot, **options: object) -> FakeSource:
     return FakeSource(state(), failed=(*SLOW, *TOO_LONG, *COLD), **options)  # type: ignore[arg-type]
+
+
+async def test_ids_that_differ_at_their_end_alone_are_told_apart() -> None:
+    paths = [f"data/reviews/2026/november/page-{number:04}.txt" for number in (17, 18)]
+    failed = tuple(("timeout", Failed(path, "no answer within 60 s", 3, b"{}")) for path in paths)
+    async with dashboard(FakeSource(failed=failed)) as tui:
+        await tui.press("f")
+        await tui.until_shown("2 items failed")
+        await tui.press("enter")
+        await tui.until_shown(r"data/?…\S*0017\.txt")
+        assert tui.line(r"data/?…\S*0018\.txt")
+        assert paths[0] in tui.text(), "in full below the list"
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (160, 48)])

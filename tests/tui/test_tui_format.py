@@ -1,6 +1,6 @@
 import pytest
-from batchtop.tui import format as say
-from batchtop.tui.line import crop, first_fit, fit, line, spread, text_of, width
+from batchtop.tui.words import format as say
+from batchtop.tui.words.line import crop, first_fit, fit, line, middle, spread, text_of, width
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +81,15 @@ def test_a_line_never_takes_more_cells_than_it_has(left: str, right: str, cells:
 @given(WIDE, st.integers(1, 20))
 def test_fit_takes_exactly_its_cells(text: str, cells: int) -> None:
     assert width([(fit(text, cells), "")]) == cells
+    assert width([(middle(text, cells), "")]) == cells
+
+
+def test_a_name_is_cut_in_its_middle_so_that_its_end_tells_it_from_others() -> None:
+    path = "reviews/2026/november/part-00017.txt"
+    assert middle(path, 14) == "revi…00017.txt"
+    assert middle(path, 40) == f"{path:<40}"
+    assert middle("日本語の長い名前です", 9) == "日…前です"
+    assert [middle("abcdef", cells) for cells in (1, 2, 3, 5)] == ["…", "a…", "…ef", "a…def"]
 
 
 def test_the_first_line_with_room_is_taken() -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 from batchtop.engine.settings import Settings
 from batchtop.engine.snapshot import Change
-from batchtop.tui.good import (
+from batchtop.tui.figures.good import (
     LEAST_ITEMS,
     LEAST_S,
     MOST_ERRORS,
@@ -17,7 +17,7 @@ from batchtop.tui.good import (
     stretches,
     way_back,
 )
-from batchtop.tui.turns import Pace, Turn
+from batchtop.tui.figures.turns import Pace, Turn
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -127,6 +127,21 @@ async def test_where_nothing_went_well_there_is_no_way_back_to_it() -> None:
         assert source.sent == []
 
 
+async def test_what_came_of_a_change_is_told_once_there_is_enough_to_judge_by() -> None:
+    fresh = Change(START - 2, "you", "concurrency", 20, 40)
+    async with dashboard(FakeSource(snapshot(changes=(*CHANGES, fresh))), size=(160, 48)) as tui:
+        await tui.press("H")
+        await tui.until_shown("▸ 22:13:18")
+        assert tui.text().count("too early") == 2, "in the list, and in full"
+        assert "too early" in tui.line("items/s  .*too early")
+        assert "→ 33" not in tui.line("▸ 22:13:18")
+        await tui.press("y")
+        assert tui.app.clipboard.endswith("concurrency 20 → 40; too early to tell what came of it")
+        await tui.press("down")
+        await tui.until_shown("▸ 22:13:08")
+        assert tui.text().count("too early") == 1, "of the newest alone"
+
+
 async def test_a_refusal_is_told_and_asked_again_only_after_the_answer() -> None:
     async with dashboard(FakeSource(obey=False, refusal="its settings are fixed")) as tui:
         await tui.press("H")

@@ -3,9 +3,9 @@
 import pytest
 from batchtop.engine.store.story import Excerpt
 from batchtop.engine.text import lines_of
-from batchtop.tui.itempage import answer_text, page_lines, page_of, page_text
-from batchtop.tui.line import text_of
-from batchtop.tui.wrapping import length
+from batchtop.tui.words.itempage import answer_text, page_lines, page_of, page_text
+from batchtop.tui.words.line import text_of
+from batchtop.tui.words.wrapping import length
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,10 +6,10 @@ from threading import Event
 
 import pytest
 from batchtop.engine.store.story import Excerpt
-from batchtop.tui.line import width
 from batchtop.tui.screens.failures import FailuresScreen
 from batchtop.tui.screens.item import ItemScreen
 from batchtop.tui.screens.results import ResultsScreen
+from batchtop.tui.words.line import width
 
 from .driving import Driver, dashboard
 from .fake_source import FakeSource

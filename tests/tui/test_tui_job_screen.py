@@ -17,6 +17,7 @@ from batchtop.tui.screens.question import QuestionScreen
 from batchtop.tui.tuning import ORDER
 from batchtop.tui.widgets.throughput import Throughput
 from textual import events
+from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from .driving import Driver, dashboard
@@ -35,7 +36,7 @@ async def test_a_step_is_pending_until_the_engine_confirms_it() -> None:
         await tui.until(lambda: sent(tui) == [("set", {"concurrency": 25})])
         tui.source.answer_all()
         await tui.until_shown(r"▸ concurrency\s+25 \(17 in flight\) +live: you")
-        assert "waiting" not in tui.text()
+        await tui.until(lambda: "waiting" not in tui.text())
 
 
 async def test_quick_steps_add_up_and_go_as_few_commands() -> None:
@@ -125,6 +126,7 @@ async def test_a_terminal_that_shrinks_while_a_value_is_typed_leaves_no_dead_fie
     async with dashboard() as tui:
         await tui.press("c", "enter")
         await tui.pilot.resize_terminal(40, 10)
+        await tui.until(lambda: not isinstance(tui.app.focused, Input))
         await tui.pilot.resize_terminal(80, 24)
         await tui.press("d", "right")
         await tui.until_shown(r"▸ delay")

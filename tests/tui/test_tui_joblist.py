@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 from batchtop.engine.snapshot import EngineRow, JobState
 from batchtop.engine.store.rates import Rates
-from batchtop.tui.joblist import Entry, Order, matching, totals, trouble_of
-from batchtop.tui.line import text_of, width
-from batchtop.tui.pace import Pace
-from batchtop.tui.sparks import spark, stretched
+from batchtop.tui.figures.joblist import Entry, Order, matching, totals, trouble_of
+from batchtop.tui.figures.pace import Pace
 from batchtop.tui.widgets.jobcolumns import COLUMNS, layout
 from batchtop.tui.widgets.jobtable import (
     arranged,
@@ -19,6 +17,8 @@ from batchtop.tui.widgets.jobtable import (
     title_line,
     totals_texts,
 )
+from batchtop.tui.words.line import text_of, width
+from batchtop.tui.words.sparks import spark, stretched
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ import pytest
 from batchtop.engine.snapshot import EngineRow, JobRow, JobState
 from batchtop.engine.store.rates import Rates
 from batchtop.tui.exit import Exit, Left
-from batchtop.tui.pace import Pace, Speeds
+from batchtop.tui.figures.pace import Pace, Speeds
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.jobs import JobsScreen
 

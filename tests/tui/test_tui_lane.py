@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from batchtop.engine.snapshot import LaneState
-from batchtop.tui.lane import Total, countdown, fullest, in_use, pressure, quotas, standing, total_of
-from batchtop.tui.line import text_of
 from batchtop.tui.widgets.lanes import lane_block, lane_line, lane_rows, tail
+from batchtop.tui.words.lane import Total, countdown, fullest, in_use, pressure, quotas, standing, total_of
+from batchtop.tui.words.line import text_of
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len

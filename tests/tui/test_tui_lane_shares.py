@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from batchtop.engine.snapshot import LaneState
-from batchtop.tui.lane import items_of, shares, total_of
-from batchtop.tui.line import text_of
 from batchtop.tui.widgets.lanefacts import lane_lines, lane_text
+from batchtop.tui.words.lane import items_of, shares, total_of
+from batchtop.tui.words.line import text_of
 from textual.geometry import Size
 
 LARGE = LaneState("large @ host", requests=35, items=30, cost=1.0)

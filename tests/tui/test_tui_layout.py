@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from batchtop.engine.snapshot import JobState, LaneState, Snapshot
 from batchtop.tui.exit import Exit, Left
-from batchtop.tui.line import width
+from batchtop.tui.words.line import width
 
 from .driving import dashboard
 from .fake_source import EVENTS, JOB, LANE, START, FakeSource, ended, snapshot
@@ -150,3 +150,37 @@ async def test_a_resize_lays_everything_out_again() -> None:
         for size in ((200, 60), (60, 20), (120, 36), (80, 24)):
             await tui.pilot.resize_terminal(*size)
             await tui.until(lambda s=size: len(tui.text().splitlines()) == s[1] and "items/s" in tui.text())
+
+
+REASON = (
+    "no key is left: OPENAI_API_KEY was refused by 127.0.0.1:8800 (401 incorrect API key provided); set a key that is"
+    " good in the environment of the engine, and run the job again: what is done stays done, and nothing is paid twice"
+)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)])
+async def test_why_a_job_stopped_is_told_in_full(size: tuple[int, int]) -> None:
+    source = FakeSource(ended(reason="the disk is full", state=JobState.STOPPED))
+    async with dashboard(source, size=size) as tui:
+        before = tui.text()
+        assert tui.app.screen.header.size.height == 4
+        source.current = ended(reason=REASON, state=JobState.STOPPED)
+        tui.app.screen.poll.ask_anew()
+        await tui.until(lambda: tui.app.screen.header.size.height > 4)
+        await tui.pilot.pause()
+        shown = " ".join(each.strip() for each in tui.text().splitlines()[3:9])
+        if size[0] >= 80:
+            assert REASON in shown
+            assert "…" not in shown.partition("twice")[0]
+        assert shown.startswith(REASON[:130])
+        assert "Settings" in tui.text()
+        source.current = ended(reason="the disk is full", state=JobState.STOPPED)
+        await tui.read_again()
+        await tui.until(lambda: tui.text() == before)
+
+
+async def test_a_reason_longer_than_its_room_ends_in_an_ellipsis() -> None:
+    source = FakeSource(ended(reason="a word " * 70, state=JobState.STOPPED))
+    async with dashboard(source) as tui:
+        assert [bool(each.strip()) for each in tui.text().splitlines()[3:8]] == [True] * 5
+        assert tui.text().splitlines()[7].endswith("…")

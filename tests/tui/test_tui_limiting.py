@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 from batchtop.engine.hold import Reason
 from batchtop.engine.snapshot import JobState, LaneState, Sample, Snapshot
-from batchtop.tui import limiting, series
-from batchtop.tui.lane import countdown, quotas, short_names, source_of
+from batchtop.tui.figures import series
+from batchtop.tui.words import limiting
+from batchtop.tui.words.lane import countdown, quotas, short_names, source_of
 
 from .fake_source import JOB, LANE, START, samples, snapshot
 
@@ -69,6 +70,53 @@ def test_what_is_no_trouble_is_measured_over_the_minute() -> None:
 def test_a_limit_of_ones_own_is_to_be_raised() -> None:
     told = limiting.limit_texts(minute({"rpm": 20.0}, lanes=(replace(LANE, limit_source="job"),)))
     assert told[1] == "limited by RPM: raise rpm if the provider allows it"
+
+
+@pytest.mark.parametrize(
+    ("left", "last", "settings", "told"),
+    [
+        (12, {"in_flight": 3, "target": 20, "spent": {"in_flight": 3.0, "source": 17.0}}, {}, "12 items"),
+        (1, {"in_flight": 1, "target": 20, "spent": {"in_flight": 1.0, "source": 19.0}}, {}, "1 item"),
+        (20, {"in_flight": 2, "target": 2, "spent": {"in_flight": 2.0}}, {}, "20 items"),
+        (900, {"in_flight": 1, "target": 1, "spent": {"in_flight": 1.0}}, {"batch_size": 1_000}, "900 items"),
+        (900, {"in_flight": 1, "target": 1, "spent": {"in_flight": 1.0}},
+         {"batch_size": 1_000, "batch_tokens": 5_000}, ""),  # a batch may hold fewer
+        (21, {"in_flight": 2, "target": 2, "spent": {"in_flight": 2.0}}, {}, ""),
+        (12, {"in_flight": 2, "target": 4, "spent": {"in_flight": 2.0, "delay": 2.0}}, {}, ""),  # some wait to be sent
+        (12, {"in_flight": 2, "target": 4, "spent": {"in_flight": 1.0, "rpm": 1.0, "source": 2.0}}, {}, ""),
+        (12, {"in_flight": 0, "target": 4, "spent": {"source": 4.0}}, {}, ""),
+    ],
+)  # fmt: skip
+def test_nothing_limits_a_job_whose_last_items_are_all_at_the_server(
+    left: int, last: dict[str, object], settings: dict[str, int], told: str
+) -> None:
+    made = minute({"in_flight": 20.0}).samples
+    job, dials = replace(JOB, done=JOB.total - JOB.failed - left), snapshot().dials
+    dials = replace(dials, settings=replace(dials.settings, **{"batch_size": 10, **settings}))
+    at_the_end = snapshot(job=job, dials=dials, samples=(*made[:-1], replace(made[-1], **last)))
+    assert limiting.last_ones(at_the_end) == (f"waiting for the last {told}" if told else "")
+    if told:
+        assert limiting.standing(at_the_end, briefly=False) == f"waiting for the last {told}"
+        assert limiting.limiting_lately(at_the_end) == ""
+    else:
+        assert limiting.limit_texts(at_the_end)[0].startswith("limited by concurrency")
+    still_read = replace(at_the_end, job=replace(job, open=True))
+    assert limiting.last_ones(still_read) == ""
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("chat", "limited by a queue: earlier ones wait for their turn; more keys would help"),
+        ("python", "limited by a queue: earlier ones wait for their turn; more workers would help"),
+        ("command", "limited by a queue: earlier ones wait for their turn; more programs would help"),
+    ],
+)
+def test_what_has_no_key_is_not_told_of_keys(task: str, told: str) -> None:
+    made = minute({"queue": 20.0}, job=replace(JOB, task=task))
+    assert limiting.limit_texts(made)[0] == told
+    refused = replace(made, lanes=(replace(LANE, state="refused"),))
+    assert limiting.idle(refused) == f"nothing goes out: every {limiting.worker_of(task)} is refused"
 
 
 @pytest.mark.parametrize("state", [each for each in JobState if each is not JobState.RUNNING])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from batchtop.tui.line import width
+from batchtop.tui.words.line import width
 
 from .driving import dashboard
 from .fake_source import CHANGES, FakeSource, snapshot

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from batchtop.engine.snapshot import EngineRow, Event, JobRow, JobState, LaneState, Snapshot
-from batchtop.tui.notices import CALM_S, HICCUP_S, Notice, Seen, ended, look, osc9
+from batchtop.tui.words.notices import CALM_S, HICCUP_S, Notice, Seen, ended, look, osc9
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,12 +9,12 @@ import pytest
 from batchtop.engine.histogram import Histogram
 from batchtop.engine.snapshot import JobState, Sample
 from batchtop.engine.store.writer import BACKLOG_LIMIT
-from batchtop.tui.errorkinds import Kind, most_frequent
-from batchtop.tui.line import text_of
 from batchtop.tui.widgets import resources
 from batchtop.tui.widgets.heat import Heat, round_values, scale_of, shade
 from batchtop.tui.widgets.stack import LAYERS, TEXTURES, Stack
 from batchtop.tui.widgets.throughput import limit_drawn, speeds
+from batchtop.tui.words.errorkinds import Kind, most_frequent
+from batchtop.tui.words.line import text_of
 from hypothesis import given
 from hypothesis import strategies as st
 

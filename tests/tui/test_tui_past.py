@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from batchtop.engine.course import Break, Course
-from batchtop.tui.lookback import LEAP, STEP, moved, place_of
+from batchtop.tui.figures.lookback import LEAP, STEP, moved, place_of
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.jobs import JobsScreen
 

@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from batchtop.tui import peek as peeking
-from batchtop.tui.peek import Matches, Peek, look, matches, peek
+from batchtop.tui.newjob import peek as peeking
+from batchtop.tui.newjob.peek import Matches, Peek, look, matches, peek
 
 
 def rows_of(path: Path, rows: list[object]) -> Path:

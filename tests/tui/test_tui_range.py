@@ -9,11 +9,11 @@ import pytest
 from batchtop.engine.course import Break, Course, Point
 from batchtop.engine.histogram import Histogram
 from batchtop.engine.snapshot import Change
-from batchtop.tui import binned, series
 from batchtop.tui.actions import ACTIONS
-from batchtop.tui.ranges import DEFAULT, RANGES, WINDOWS_S, stepped, told
-from batchtop.tui.report import summary_text
+from batchtop.tui.figures import binned, series
+from batchtop.tui.figures.ranges import DEFAULT, RANGES, WINDOWS_S, stepped, told
 from batchtop.tui.widgets.scale import ago
+from batchtop.tui.words.report import summary_text
 
 from .driving import Driver, dashboard
 from .fake_source import START, FakeSource, ended, samples, snapshot

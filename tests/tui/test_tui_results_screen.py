@@ -8,11 +8,11 @@ from threading import Event
 import pytest
 from batchtop.engine.snapshot import JobState
 from batchtop.tui.exit import Exit, Left
-from batchtop.tui.line import width
-from batchtop.tui.resultlist import Wanted
+from batchtop.tui.reads.resultlist import Wanted
 from batchtop.tui.screens.item import ItemScreen
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.results import ResultsScreen
+from batchtop.tui.words.line import width
 
 from .driving import Driver, dashboard
 from .fake_source import JOB, START, FakeSource, snapshot
@@ -48,6 +48,16 @@ async def test_results_look_as_they_did(size: tuple[int, int], looks_like: Calla
         await tui.press("down", "down", "down")
         looks_like(f"results-{size[0]}x{size[1]}", tui.text())
         assert max(width([(each, "")]) for each in tui.text().splitlines()) <= size[0]
+
+
+async def test_ids_that_differ_at_their_end_alone_are_told_apart() -> None:
+    paths = [f"data/reviews/2026/november/page-{number:04}.txt" for number in (17, 18)]
+    source = telling()
+    source.previews = tuple(preview(18 - place)._replace(key=path) for place, path in enumerate(paths))
+    async with dashboard(source, size=(120, 36)) as tui:
+        await opened(tui)
+        assert re.findall(r"data/?…\S*(00\d\d\.txt)", tui.text()) == ["0017.txt", "0018.txt"]
+        assert paths[0] in tui.text(), "in full below the list"
 
 
 async def test_ascii_is_ascii(looks_like: Callable[[str, str], None]) -> None:

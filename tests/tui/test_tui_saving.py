@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from batchtop.engine.presets import COMPLETE, load_presets
 from batchtop.engine.settings import Layer, resolve
-from batchtop.tui.line import text_of
-from batchtop.tui.typed import dial_meaning, name_meaning
+from batchtop.tui.words.line import text_of
+from batchtop.tui.words.typed import dial_meaning, name_meaning
 
 from .driving import dashboard
 from .fake_source import PRESETS, FakeSource, ended, snapshot
@@ -122,7 +122,7 @@ async def test_a_value_is_judged_as_it_is_typed() -> None:
 
 
 async def test_a_wish_that_nobody_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchtop.tui.courier.ANSWER_S", 0.2)
+    monkeypatch.setattr("batchtop.tui.reads.courier.ANSWER_S", 0.2)
     async with dashboard(FakeSource(obey=False)) as tui:
         await tui.press("c", "right")
         assert "→ 25 …" in tui.text()

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 from batchtop.engine.snapshot import EngineRow, JobState
-from batchtop.tui import series
+from batchtop.tui.figures import series
 
 from .fake_source import JOB, START, sample, samples, snapshot
 

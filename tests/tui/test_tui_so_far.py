@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from batchtop.cli.tell import progress
 from batchtop.engine.snapshot import JobRow
-from batchtop.tui.joblist import Entry
-from batchtop.tui.line import text_of
-from batchtop.tui.pace import Speeds
-from batchtop.tui.series import eta_s
+from batchtop.tui.figures.joblist import Entry
+from batchtop.tui.figures.pace import Speeds
+from batchtop.tui.figures.series import eta_s
 from batchtop.tui.widgets.header import Said, header
 from batchtop.tui.widgets.jobtable import job_text
+from batchtop.tui.words.line import text_of
 
 from .fake_source import JOB, START, snapshot
 

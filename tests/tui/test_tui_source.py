@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from batchtop.engine.errors import WorkspaceError
 from batchtop.engine.store import commands
-from batchtop.tui.source import Jobs, WorkspaceSource
+from batchtop.tui.reads.source import Jobs, WorkspaceSource
 
 
 @pytest.fixture

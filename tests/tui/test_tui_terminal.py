@@ -2,12 +2,17 @@
 
 import os
 import sys
+from threading import Event
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from batchtop.tui import app as app_module
 from batchtop.tui.app import Dashboard
 from batchtop.tui.screens.job import JobScreen
+from textual._compositor import LayoutUpdate
+from textual.app import App
+from textual.screen import Screen
 
 from .driving import dashboard
 from .fake_source import FakeSource
@@ -66,3 +71,38 @@ async def test_a_covered_job_does_nothing_by_the_clock_as_textual_would_draw_all
         assert len(looks) == seen
         await tui.press("escape")
         await tui.until(lambda: len(looks) > seen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
+async def test_a_job_that_is_opened_is_drawn_once_with_all_that_it_shows(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with dashboard(job=None, size=size, refresh_s=60.0) as tui:
+        await tui.pilot.pause(0.1)
+        drawn: list[tuple[object, str]] = []
+        display = App._display
+
+        def record(app: App[object], screen: Screen[object], what: object) -> None:
+            display(app, screen, what)  # type: ignore[arg-type]
+            if what is not None and not app._batch_count:
+                drawn.append((type(what), tui.text()))
+
+        monkeypatch.setattr(App, "_display", record)
+        await tui.press("enter")
+        await tui.until_shown("4,068 done")
+        await tui.pilot.pause(0.3)
+        assert [kind for kind, _ in drawn].count(LayoutUpdate) == 1
+        assert all("4,068 done" in text and "p95" in text for _, text in drawn), "never without its numbers"
+
+
+async def test_a_job_that_can_not_be_read_soon_is_opened_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "STILL_S", 0.05)
+    async with dashboard(job=None) as tui:
+        go_on = Event()
+        monkeypatch.setattr(tui.source, "snapshot", lambda *_: go_on.wait(10) and None)
+        try:
+            await tui.press("enter")
+            await tui.until(lambda: isinstance(tui.app.screen, JobScreen) and not tui.app._batch_count)
+            assert "? help" in tui.text()
+        finally:
+            go_on.set()

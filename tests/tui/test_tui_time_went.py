@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 from batchtop.engine.snapshot import LaneState, Snapshot
-from batchtop.tui.line import text_of
 from batchtop.tui.widgets.lanes import lane_block, lane_line
 from batchtop.tui.widgets.timewent import rows, table
+from batchtop.tui.words.line import text_of
 from textual.geometry import Size
 
 from .driving import dashboard

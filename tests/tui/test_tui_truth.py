@@ -5,8 +5,8 @@ from dataclasses import replace
 from threading import Event
 
 from batchtop.engine.snapshot import EngineRow, JobState
-from batchtop.tui import series
-from batchtop.tui.limiting import limit_texts
+from batchtop.tui.figures import series
+from batchtop.tui.words.limiting import limit_texts
 
 from .busy import busy
 from .driving import dashboard

@@ -4,9 +4,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from batchtop.engine.histogram import Histogram
 from batchtop.engine.settings import Settings, Value
 from batchtop.engine.snapshot import Change
-from batchtop.tui.turns import grouped, last_turns, undo_of, values_before
+from batchtop.tui.figures.turns import Pace, grouped, last_turns, undo_of, values_before
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,3 +128,28 @@ def test_a_turn_is_judged_by_the_samples_near_it_each_read_once() -> None:
 
 def test_a_turn_is_taken_back_to_what_was_before_it() -> None:
     assert values_before({"delay": (0.5, 0.0), "rpm": (0, 9)}, Settings(rpm=9, delay=0.5)) == {"rpm": 0}
+
+
+@pytest.mark.parametrize(
+    ("span_s", "settled", "latency_ms", "tells"),
+    [
+        (1.0, 500, 20, False),  # a second says nothing, however much was done in it
+        (9.9, 500, 20, False),
+        (10.0, 500, 20, True),
+        (10.0, 19, 20, False),
+        (30.0, 500, 20_000, False),  # what ended was sent before the change, for the most part
+        (41.0, 500, 20_000, True),
+        (59.0, 2, 20_000, True),  # it is as much as there will be
+        (0.0, 0, None, False),
+    ],
+)
+def test_a_change_is_judged_once_enough_came_of_it(
+    span_s: float,
+    settled: int,
+    latency_ms: int | None,
+    tells: bool,  # noqa: FBT001
+) -> None:
+    latency = Histogram()
+    if latency_ms is not None:
+        latency.record(latency_ms)
+    assert Pace(span_s, settled=settled, done=settled, buckets=dict(latency.counts)).tells is tells

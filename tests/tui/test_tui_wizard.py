@@ -13,14 +13,14 @@ from threading import Event
 
 import pytest
 from batchtop.engine.errors import OutputError, WorkspaceError
-from batchtop.tui.draft import Draft
+from batchtop.tui.newjob.draft import Draft
+from batchtop.tui.newjob.workbench import Finding
 from batchtop.tui.screens.job import JobScreen
 from batchtop.tui.screens.jobs import JobsScreen
 from batchtop.tui.screens.pick import PickScreen
 from batchtop.tui.screens.question import QuestionScreen
 from batchtop.tui.screens.wizard import WizardScreen
 from batchtop.tui.screens.wizard_start import write_job
-from batchtop.tui.workbench import Finding
 from textual import events
 
 from .driving import Driver, dashboard

@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from batchtop.tui.line import Line, line, text_of, width
-from batchtop.tui.wrapping import Rows, wrapped
+from batchtop.tui.words.line import Line, line, text_of, width
+from batchtop.tui.words.wrapping import Rows, wrapped
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,10 +5,10 @@ from typing import Final, Literal
 
 from ...engine.snapshot import JobState, Snapshot
 from ..board import Board
-from ..courier import Delivery
 from ..exit import Exit, Left
+from ..figures.series import is_live
 from ..messages import Asked
-from ..series import is_live
+from ..reads.courier import Delivery
 from ..widgets.controls import Controls
 from .polling import PollingScreen
 from .presets import ask_name, pick_preset

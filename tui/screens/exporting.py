@@ -6,9 +6,9 @@ from pathlib import Path
 from ...engine.errors import BatchtopError
 from ...engine.failures import Group
 from ...engine.text import clean
-from .. import format as say
-from ..line import Line, line, spread
-from ..saving import Saving
+from ..reads.saving import Saving
+from ..words import format as say
+from ..words.line import Line, line, spread
 from .listing import ListScreen
 
 

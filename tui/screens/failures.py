@@ -13,12 +13,10 @@ from ...engine.failures import Group, Grouped
 from ...engine.snapshot import JobRow
 from ...engine.store.results import Failed
 from ...engine.text import clean
-from .. import format as say
 from ..actions import bindings
 from ..board import Board
-from ..line import BLANK, Line, line, spread
-from ..longreads import ITEMS_SHOWN
-from ..reading import Reading
+from ..reads.longreads import ITEMS_SHOWN
+from ..reads.reading import Reading
 from ..widgets.failuretable import (
     counted,
     group_line,
@@ -30,6 +28,8 @@ from ..widgets.failuretable import (
     item_text,
     item_title,
 )
+from ..words import format as say
+from ..words.line import BLANK, Line, line, spread
 from .exporting import Exporting
 from .onejob import OneJobScreen
 

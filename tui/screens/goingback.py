@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from .. import format as say
-from ..good import Stretch
-from ..limiting import percent
-from ..line import Line, line
+from ..figures.good import Stretch
+from ..figures.turns import Pace, Step
 from ..tuning import ORDER
-from ..turns import Pace, Step
 from ..widgets.dials import diff_line
+from ..words import format as say
+from ..words.limiting import percent
+from ..words.line import Line, line
 from .question import Choice, Question
 
 GO_BACK: Final = Choice("y", "go back", "set what stands at right", "undo")

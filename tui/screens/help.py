@@ -9,11 +9,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from ..actions import ACTIONS, TITLES, bindings
-from ..glyphs import Charset
 from ..keys import key_name
-from ..line import BLANK, Line, fit, line
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
+from ..words.glyphs import Charset
+from ..words.line import BLANK, Line, fit, line
 
 _KEYS: Final = 18
 """Cells for the keys of an action."""

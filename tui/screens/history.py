@@ -10,14 +10,14 @@ from textual.message import Message
 from ...engine.settings import Settings, Value
 from ...engine.snapshot import Snapshot
 from ..actions import bindings
-from ..dial import change_text
-from ..good import Stretch, last_good, stretches, way_back
-from ..line import BLANK, Line, Span, first_fit, line
+from ..figures.good import Stretch, last_good, stretches, way_back
+from ..figures.series import is_live
+from ..figures.turns import TURNS_SHOWN, Step, Turn, values_before
 from ..messages import HistoryRead
-from ..series import is_live
-from ..turns import TURNS_SHOWN, Step, Turn, values_before
 from ..widgets.header import state_span
 from ..widgets.turntable import turn_line, turn_lines, turn_text, turn_title
+from ..words.dial import change_text
+from ..words.line import BLANK, Line, Span, first_fit, line
 from .goingback import going_back, when
 from .listing import ListScreen
 from .question import Choice, QuestionScreen

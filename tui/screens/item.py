@@ -12,13 +12,13 @@ from ...engine.store.story import ItemStory
 from ...engine.text import clean
 from ..actions import bindings
 from ..board import Board
-from ..itempage import Section, answer_text, is_cut, page_lines, page_of, page_text, status_span
-from ..line import BLANK, Line, Tone, line, spread
-from ..source import Source
+from ..reads.source import Source
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
 from ..widgets.toosmall import TooSmall
-from ..wrapping import Rows, length
+from ..words.itempage import Section, answer_text, is_cut, page_lines, page_of, page_text, status_span
+from ..words.line import BLANK, Line, Tone, line, spread
+from ..words.wrapping import Rows, length
 
 LOOK_S: Final = 1.0
 """An item is read again so often: it may end, or be tried again."""

@@ -6,13 +6,13 @@ from textual import events, on
 
 from ...engine.snapshot import JobState, Snapshot
 from ..actions import bindings
+from ..figures.ranges import stepped
+from ..figures.series import STALE_S, is_live
 from ..messages import Delivered, ReadFailed, SnapshotRead
-from ..ranges import stepped
-from ..report import summary_text
-from ..series import STALE_S, is_live
 from ..widgets.eventlog import event_text
 from ..widgets.header import Said
 from ..widgets.toosmall import LEAST
+from ..words.report import summary_text
 from .panels import PanelScreen
 
 _LIVE_ONLY: Final = frozenset({"step", "type", "choose", "undo", "pause", "presets", "retest", "drain", "cancel"})

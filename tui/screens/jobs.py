@@ -12,10 +12,9 @@ from ...engine.text import clean
 from ..actions import bindings
 from ..board import Board
 from ..exit import Exit, Left
-from ..joblist import Entry, Order, matching, totals, trouble_of
-from ..line import BLANK, Line, Span, join, line, spread
+from ..figures.joblist import Entry, Order, matching, totals, trouble_of
+from ..figures.pace import Speeds
 from ..messages import JobsRead, ReadFailed
-from ..pace import Speeds
 from ..widgets.jobtable import (
     arranged,
     empty_lines,
@@ -28,6 +27,7 @@ from ..widgets.jobtable import (
     title_line,
     totals_texts,
 )
+from ..words.line import BLANK, Line, Span, join, line, spread
 from .filtering import FilteredScreen
 
 _OF_MARKED: Final = ("open", "cursor", "page", "copy")

@@ -9,15 +9,15 @@ from textual.message import Message
 
 from ...engine.snapshot import LaneState, Snapshot
 from ...engine.text import clean
-from .. import format as say
 from ..actions import bindings
-from ..lane import by_name, pressure, short_names, standing, total_of
-from ..line import BLANK, Line, Span, Tone, line
+from ..figures.series import is_live, stale
 from ..messages import SnapshotRead
-from ..series import is_live, stale
 from ..widgets.header import state_span
 from ..widgets.lanefacts import lane_lines, lane_text
 from ..widgets.lanetable import LaneTable, faint, totals_line
+from ..words import format as say
+from ..words.lane import by_name, pressure, short_names, standing, total_of
+from ..words.line import BLANK, Line, Span, Tone, line
 from .listing import ListScreen
 
 

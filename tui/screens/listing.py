@@ -8,10 +8,10 @@ from textual.geometry import Size
 
 from ...engine.text import clean
 from ..board import Board
-from ..line import BLANK, Line, Span, Tone, line, spread
 from ..messages import Delivered, ReadFailed, RowPicked
 from ..widgets.markedlist import MarkedList
 from ..widgets.painted import Painted
+from ..words.line import BLANK, Line, Span, Tone, line, spread
 from .polling import PollingScreen
 
 _WIDTHS: Final = [(0, "-tiny"), (60, "-narrow")]

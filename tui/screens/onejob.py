@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from textual.message import Message
 
 from ...engine.snapshot import ACTIVE, JobRow
-from ..line import BLANK, Span
 from ..messages import JobsRead, ReadFailed
 from ..widgets.header import state_span
+from ..words.line import BLANK, Span
 from .item import ItemScreen
 from .listing import ListScreen
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
+from textual.geometry import Size
 
 from ...engine.snapshot import Snapshot
 from ..board import Board
@@ -67,7 +68,12 @@ class PanelScreen(PastScreen, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Make use of the size."""
-        self.set_class(self.size.width >= ROOMY[0] and self.size.height >= ROOMY[1], "-roomy")
+        self.fit(self.size)
+
+    def fit(self, size: Size) -> None:
+        """Have the classes of a size, that of one with room for everything among them."""
+        super().fit(size)
+        self.set_class(size.width >= ROOMY[0] and size.height >= ROOMY[1], "-roomy")
 
     def draw(self, now: Snapshot, then: Snapshot | None) -> None:
         """Draw a job as it stands, and as it stood where the cursor is: charts show both, numbers one."""

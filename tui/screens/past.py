@@ -5,9 +5,9 @@ from typing import Literal
 from textual.message import Message
 
 from ...engine.snapshot import Snapshot
-from .. import format as say
-from ..lookback import LEAP, STEP, moved
+from ..figures.lookback import LEAP, STEP, moved
 from ..messages import SnapshotRead
+from ..words import format as say
 from .asking import AskingScreen
 
 _LONG_AGO_S = 72_000.0

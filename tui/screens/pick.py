@@ -9,11 +9,11 @@ from textual.screen import ModalScreen
 
 from ...engine.text import clean
 from ..actions import bindings
-from ..glyphs import Charset
-from ..line import Line, crop, fit, line
 from ..messages import RowPicked
 from ..widgets.keybar import KeyBar
 from ..widgets.markedlist import MarkedList
+from ..words.glyphs import Charset
+from ..words.line import Line, crop, fit, line
 
 
 @dataclass(frozen=True, slots=True)

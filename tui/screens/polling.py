@@ -3,9 +3,11 @@
 A screen with another one over it asks nothing: textual repaints everything for each message to a covered screen.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
@@ -26,6 +28,8 @@ class Poll:
         self._screen, self._board, self._read = screen, board, read
         self._busy = self._wanted = False
         self._timer: Timer | None = None
+        self.shown = asyncio.Event()
+        """Whether the first read is on its screen."""
 
     def start(self) -> None:
         """Read at once, and then every `refresh_s`, as long as the terminal takes what is drawn."""
@@ -65,6 +69,8 @@ class Poll:
             self._screen.post_message(ReadFailed(str(error)))
         finally:
             self._busy = False
+        if not self.shown.is_set():
+            self._screen.call_after_refresh(self.shown.set)
         if self._wanted:
             self._wanted = False
             self.ask()
@@ -82,6 +88,17 @@ class PollingScreen(Screen[None], inherit_bindings=False):
         self._writing = frozenset(action.method.partition("(")[0] for action in of(*self.PLACES) if action.writes)
         self.poll = Poll(self, board, self.read)
         self.keys, self.too_small = KeyBar(charset=board.charset), TooSmall(charset=board.charset)
+
+    def on_compose(self) -> None:
+        """Fit the size before the first layout: textual sees to it after that, and lays all out anew."""
+        self.fit(self.app.size)  # pyright: ignore[reportUnknownMemberType] - any app
+
+    def fit(self, size: Size) -> None:
+        """Have the classes of a size."""
+        for cells, steps in zip(size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True):
+            reached = [name for least, name in sorted(steps or ()) if cells >= least]
+            for _, name in steps or ():
+                self.set_class(name in reached[-1:], name)
 
     def on_mount(self) -> None:
         """Read at once, and then every `refresh_s`."""

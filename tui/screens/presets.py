@@ -16,16 +16,16 @@ from ...engine.presets import Preset, save_preset
 from ...engine.settings import Settings, Value
 from ...engine.snapshot import Snapshot
 from ...engine.text import clean
-from .. import format as say
 from ..actions import bindings
 from ..board import Board
-from ..glyphs import Charset
-from ..line import BLANK, Line, line
 from ..tuning import ORDER
 from ..widgets.controls import Controls
 from ..widgets.dials import diff_line, preset_of
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
+from ..words import format as say
+from ..words.glyphs import Charset
+from ..words.line import BLANK, Line, line
 
 ABOUT_LINES: Final = 3
 _NAME_CELLS: Final = 26

@@ -8,11 +8,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from ..actions import bindings
-from ..glyphs import Charset
 from ..keys import key_name
-from ..line import BLANK, Line, fit, line
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
+from ..words.glyphs import Charset
+from ..words.line import BLANK, Line, fit, line
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from ...engine.errors import BatchtopError
 from ...engine.snapshot import ACTIVE, JobRow
 from ...engine.store.latest import Latest, Preview
 from ...engine.text import clean
-from .. import format as say
 from ..actions import bindings
-from ..itempage import answer_text, is_cut
-from ..line import BLANK, Line, Span, first_fit, join, line, spread
-from ..line import width as cells
-from ..resultlist import RESULTS_SHOWN, Stand, Wanted, stand_of, told, with_new
+from ..reads.resultlist import RESULTS_SHOWN, Stand, Wanted, stand_of, told, with_new
 from ..widgets.resulttable import result_line, result_lines, result_title
+from ..words import format as say
+from ..words.itempage import answer_text, is_cut
+from ..words.line import BLANK, Line, Span, first_fit, join, line, spread
+from ..words.line import width as cells
 from .filtering import FilteredScreen
 from .onejob import OneJobScreen
 

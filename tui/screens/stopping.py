@@ -3,8 +3,8 @@
 from typing import Final
 
 from ...engine.snapshot import Snapshot
-from .. import format as say
-from ..series import flying
+from ..figures.series import flying
+from ..words import format as say
 from .question import Choice, Question
 
 LEAVE: Final = Choice("l", "leave running", "come back with `batchtop attach`")

@@ -14,15 +14,15 @@ from textual.screen import Screen
 from ...engine.errors import BatchtopError
 from ..actions import bindings
 from ..board import Board
-from ..draft import Draft
 from ..exit import Exit, Left
-from ..jobtext import job_text
-from ..line import BLANK, Line, Tone, join, line
-from ..peek import Peek
+from ..newjob.draft import Draft
+from ..newjob.jobtext import job_text
+from ..newjob.peek import Peek
 from ..widgets.fields import TextEditor, TextField
 from ..widgets.keybar import KeyBar
 from ..widgets.painted import Painted
 from ..widgets.toosmall import TooSmall
+from ..words.line import BLANK, Line, Tone, join, line
 from .question import Choice, Question, QuestionScreen
 from .wizard_file import FileStep
 from .wizard_plan import PlanStep

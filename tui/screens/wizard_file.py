@@ -12,12 +12,12 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from ...engine.text import clean
-from .. import format as say
-from ..draft import for_file
-from ..line import BLANK, Line, fit, line
-from ..peek import KEPT_ROWS, Field, Matches, Peek, look, shown
+from ..newjob.draft import for_file
+from ..newjob.peek import KEPT_ROWS, Field, Matches, Peek, look, shown
 from ..widgets.fields import TextField
 from ..widgets.painted import Painted
+from ..words import format as say
+from ..words.line import BLANK, Line, fit, line
 from .wizard_step import Step, Wizard
 
 _ROW_LETTERS: Final = 2_000

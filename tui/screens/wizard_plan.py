@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 
 from ...engine.errors import BatchtopError
 from ...engine.text import clean
-from .. import format as say
-from ..jobtext import job_text
-from ..line import BLANK, Line, line
+from ..newjob.jobtext import job_text
+from ..newjob.workbench import Finding, Told
 from ..widgets.painted import Painted
-from ..workbench import Finding, Told
+from ..words import format as say
+from ..words.line import BLANK, Line, line
 from .wizard_step import Step, Wizard
 
 _LOOK_S: Final = 0.25

@@ -9,11 +9,11 @@ from textual.events import DescendantFocus
 from textual.widgets import TextArea
 
 from ...engine.text import clean
-from ..draft import as_field, template_problem, unknown_fields
-from ..line import Line, line
-from ..preview import preview, preview_lines
+from ..newjob.draft import as_field, template_problem, unknown_fields
+from ..newjob.preview import preview, preview_lines
 from ..widgets.fields import TextEditor
 from ..widgets.painted import Painted
+from ..words.line import Line, line
 from .pick import Option, PickScreen
 from .wizard_step import Step, Wizard
 

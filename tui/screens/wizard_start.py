@@ -12,10 +12,10 @@ from textual.widgets import Input
 from ...engine.errors import BatchtopError, OutputError
 from ...engine.output.whole import whole_file
 from ...engine.text import clean
-from ..jobtext import job_text
-from ..line import Line, line
+from ..newjob.jobtext import job_text
 from ..widgets.fields import PickField, TextField
 from ..widgets.painted import Painted
+from ..words.line import Line, line
 from .question import Choice, Question, QuestionScreen
 from .wizard_plan import clean_line
 from .wizard_step import Step, Wizard

@@ -7,10 +7,10 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from ..board import Board
-from ..draft import Draft
-from ..line import Tone
-from ..peek import Peek
-from ..workbench import Workbench
+from ..newjob.draft import Draft
+from ..newjob.peek import Peek
+from ..newjob.workbench import Workbench
+from ..words.line import Tone
 
 
 class Wizard(Protocol):

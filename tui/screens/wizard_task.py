@@ -12,10 +12,10 @@ from textual.widgets import Input
 
 from ...engine.taskspec import OPENAI_URL
 from ...engine.text import clean
-from ..draft import ENTRIES, KEY_TYPED, KINDS, Draft, Entry, holds_key, problem
-from ..line import Line, line
+from ..newjob.draft import ENTRIES, KEY_TYPED, KINDS, Draft, Entry, holds_key, problem
 from ..widgets.fields import PickField, TextField
 from ..widgets.painted import Painted
+from ..words.line import Line, line
 from .pick import Option, PickScreen
 from .presets import labels, values_of
 from .wizard_step import Step, Wizard

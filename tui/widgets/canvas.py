@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from ..glyphs import Charset
+from ..words.glyphs import Charset
 
 Values: TypeAlias = Sequence[float | None]
 Cell: TypeAlias = tuple[str, int]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from ..binned import Frame
-from ..line import Line, Span, Tone
+from ..figures.binned import Frame
+from ..words.line import Line, Span, Tone
 from .canvas import GRAINS
 from .painted import Painted
 from .picture import Body, Picture

@@ -15,14 +15,14 @@ from ...engine.settings import Settings, Value, parse
 from ...engine.snapshot import Change, Snapshot
 from ...engine.text import clean
 from .. import tuning
-from ..dial import change_text, name_of
-from ..glyphs import Charset
-from ..line import Tone, line, spread
+from ..figures.series import is_live
+from ..figures.turns import undo_of
 from ..messages import Asked, DialPicked
-from ..series import is_live
 from ..tuning import Tuning
-from ..turns import undo_of
-from ..typed import dial_meaning, name_meaning
+from ..words.dial import change_text, name_of
+from ..words.glyphs import Charset
+from ..words.line import Tone, line, spread
+from ..words.typed import dial_meaning, name_meaning
 from .dials import Dials, hint, preset_of
 from .field import Field, Wanted
 from .painted import Painted

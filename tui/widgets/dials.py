@@ -9,12 +9,12 @@ from textual.geometry import Size
 from ...engine.settings import DIALS, Value
 from ...engine.snapshot import ACTIVE, Snapshot
 from ...engine.text import clean
-from .. import format as say
-from ..dial import change_text, name_of, number_and_unit, value_of
-from ..line import Line, Tone, first_fit, fit, line, spread, width
+from ..figures.series import flying, is_live
 from ..messages import DialPicked
-from ..series import flying, is_live
 from ..tuning import ORDER, Tuning
+from ..words import format as say
+from ..words.dial import change_text, name_of, number_and_unit, value_of
+from ..words.line import Line, Tone, first_fit, fit, line, spread, width
 from .view import View
 
 _ALIGNED: Final = 44

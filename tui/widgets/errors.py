@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from ...engine.snapshot import Snapshot
-from .. import format as say
-from ..binned import Frame, rates, span_shown
-from ..errorkinds import Kind, kinds, most_frequent
-from ..glyphs import Charset
-from ..line import Line, Span, Tone, crop, fit, join, line
-from ..series import shown
+from ..figures.binned import Frame, rates, span_shown
+from ..figures.series import shown
+from ..words import format as say
+from ..words.errorkinds import Kind, kinds, most_frequent
+from ..words.glyphs import Charset
+from ..words.line import Line, Span, Tone, crop, fit, join, line
 from .panel import Panel
 from .stack import LAYERS, Stack, swatch
 

@@ -7,9 +7,9 @@ from textual.geometry import Size
 
 from ...engine.snapshot import Event, Snapshot
 from ...engine.text import clean
-from .. import format as say
-from ..line import Line, Tone, line, spread, width
-from ..wrapping import wrapped
+from ..words import format as say
+from ..words.line import Line, Tone, line, spread, width
+from ..words.wrapping import wrapped
 from .view import View
 
 _LEVELS: Final[dict[str, tuple[str, Tone]]] = {"info": ("·", "dim"), "warn": ("▲", "warn"), "error": ("✕", "error")}

@@ -8,8 +8,8 @@ from ...engine.failures import Group, Grouped
 from ...engine.outcome import RETRIED_BY_RERUN
 from ...engine.store.results import Failed
 from ...engine.text import clean
-from .. import format as say
-from ..line import BLANK, Line, fit, line, paragraph
+from ..words import format as say
+from ..words.line import BLANK, Line, fit, line, middle, paragraph, width
 
 _KIND: Final = 16
 _ATTEMPTS_FROM: Final = 68
@@ -55,7 +55,7 @@ def item_line(item: Failed, cells: int, marked: bool) -> Line:  # noqa: FBT001 -
     id_ = _id_cells(cells)
     return line(
         "▸ " if marked else "  ",
-        (fit(clean(item.key, id_ + 1), id_), "chosen" if marked else "strong"),
+        (middle(clean(item.key), id_), "chosen" if marked else "strong"),
         f"{say.count(item.attempts):>9}  ",
         fit(_said(item.message), max(0, cells - id_ - 13)),
     )
@@ -63,7 +63,8 @@ def item_line(item: Failed, cells: int, marked: bool) -> Line:  # noqa: FBT001 -
 
 def item_lines(item: Failed, room: Size) -> list[Line]:
     """Return what an item was answered and what it consists of."""
-    head = line((clean(item.key, 80), "strong"), (f"  {say.plural(item.attempts, 'attempt')}", "dim"))
+    rest = line((f"  {say.plural(item.attempts, 'attempt')}", "dim"))
+    head = line((middle(clean(item.key), room.width - width(rest)).rstrip(), "strong"), *rest)
     return [head, *paragraph(_said(item.message), *room), BLANK, *paragraph(fields_text(item), *room)]
 
 

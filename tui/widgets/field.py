@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input
 
-from ..glyphs import Charset
-from ..line import BLANK, line
-from ..typed import Meaning
+from ..words.glyphs import Charset
+from ..words.line import BLANK, line
+from ..words.typed import Meaning
 from .painted import Painted
 from .valueinput import ValueInput
 

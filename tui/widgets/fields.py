@@ -6,8 +6,8 @@ from textual.events import Paste
 from textual.message import Message
 from textual.widgets import Input, TextArea
 
-from ..glyphs import Charset
-from ..line import Tone, line
+from ..words.glyphs import Charset
+from ..words.line import Tone, line
 from .painted import Painted
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")

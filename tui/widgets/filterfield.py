@@ -4,8 +4,8 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from ..glyphs import Charset
-from ..line import line
+from ..words.glyphs import Charset
+from ..words.line import line
 from .painted import Painted
 from .valueinput import ValueInput
 

@@ -1,4 +1,4 @@
-"""The top of a job's screen: what it is, how it stands, how far it is."""
+"""The top of a job's screen: what it is, how it stands, how far it is, and why it goes no further."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,10 +8,11 @@ from textual.geometry import Size
 
 from ...engine.snapshot import ACTIVE, JobRow, JobState, Snapshot
 from ...engine.text import clean
-from .. import format as say
-from ..limiting import idle, limit_texts, silence
-from ..line import Line, Span, Tone, first_fit, join, line, spread, width
-from ..series import STALE_S, eta_s, is_live, stale
+from ..figures.series import STALE_S, eta_s, is_live, stale
+from ..words import format as say
+from ..words.limiting import idle, limit_texts, silence
+from ..words.line import Line, Span, Tone, first_fit, join, line, spread, width
+from ..words.wrapping import in_rows
 from .resources import brief, troubles
 from .view import View
 
@@ -28,6 +29,8 @@ STATES: Final[dict[JobState, tuple[str, Tone]]] = {
 }
 
 
+_REASON_ROWS: Final = ((34, 8), (24, 5), (0, 3))
+"""So many lines of a reason there are at most, by the height of the terminal."""
 _WHERE: Final = (" where it stopped", "")
 
 
@@ -69,10 +72,15 @@ class Said:
     read_only: bool = False
 
 
-def header(snapshot: Snapshot, cells: int, said: Said) -> tuple[Line, ...]:
-    """Return the four lines."""
-    last = _trouble(said.trouble, cells) if said.trouble else _about(snapshot, cells, said)
-    return _title(snapshot, cells, said), _progress(snapshot, cells), _counts(snapshot.job, cells), last
+def header(snapshot: Snapshot, cells: int, said: Said, rows: int = 1) -> tuple[Line, ...]:
+    """Return the four lines; a reason that is longer than one has up to so many `rows`."""
+    above = _title(snapshot, cells, said), _progress(snapshot, cells), _counts(snapshot.job, cells)
+    if said.trouble:
+        return *above, *in_rows("✕ " + clean(said.trouble), "error", cells, rows)
+    reason = _reason(snapshot)
+    if reason and width((reason,)) > cells:
+        return *above, *in_rows(*reason, cells, rows)
+    return *above, _about(snapshot, cells, said)
 
 
 def _title(snapshot: Snapshot, cells: int, said: Said) -> Line:
@@ -107,10 +115,6 @@ def _counts(job: JobRow, cells: int) -> Line:
     return spread(counts, first_fit(ends, room), cells) if room >= width(ends[-1]) else spread(counts, (), cells)
 
 
-def _trouble(trouble: str, cells: int) -> Line:
-    return spread(line(("✕ " + clean(trouble), "error")), (), cells)
-
-
 def _about(snapshot: Snapshot, cells: int, said: Said) -> Line:
     """Return what stands in the job's way, if anything does, and what the job is: as much of both as has room.
 
@@ -132,16 +136,23 @@ def _in_the_way(snapshot: Snapshot, *, limit: bool) -> list[Span]:
     """Return what to say of a job that is not simply on its way, the longest telling first."""
     if snapshot.job.state in ACTIVE and snapshot.engine is None:
         return [(f"▲ its engine is gone: run the job again, and it goes on{where}", "warn") for where in _WHERE]
-    silent = silence(snapshot)
-    if snapshot.job.reason and not silent:
-        return [(clean(snapshot.job.reason), STATES[snapshot.job.state][1])]
-    if told := silent or idle(snapshot) or next(iter(troubles(snapshot).values()), ""):
+    if reason := _reason(snapshot):
+        return [reason]
+    if told := silence(snapshot) or idle(snapshot) or next(iter(troubles(snapshot).values()), ""):
         return [("▲ " + told, "warn")]
     return [(text, "") for text in limit_texts(snapshot)] if limit else []
 
 
+def _reason(snapshot: Snapshot) -> Span | None:
+    """Return why a job stands as it does, where its engine has said so, and a silence does not say more."""
+    gone = snapshot.job.state in ACTIVE and snapshot.engine is None
+    if not snapshot.job.reason or gone or silence(snapshot):
+        return None
+    return clean(snapshot.job.reason), STATES[snapshot.job.state][1]
+
+
 class Header(View):
-    """The four lines, and what went wrong with reading, if anything did."""
+    """The four lines, and what went wrong with reading, if anything did; more where a reason takes them."""
 
     DEFAULT_CSS = "Header { height: 4; padding: 0 1; }"
 
@@ -166,5 +177,10 @@ class Header(View):
         self.redraw()
 
     def lines_of(self, snapshot: Snapshot, room: Size) -> Sequence[Line]:
-        """Return the header's lines."""
-        return header(snapshot, room.width, self.said)
+        """Return the header's lines, and make room for them."""
+        height = self.app.size.height  # pyright: ignore[reportUnknownMemberType] - any app
+        rows = next(rows for least, rows in _REASON_ROWS if height >= least)
+        lines = header(snapshot, room.width, self.said, rows)
+        if self.styles.height is None or self.styles.height.value != len(lines):
+            self.styles.height = len(lines)
+        return lines

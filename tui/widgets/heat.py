@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...engine.histogram import Histogram
-from ..glyphs import Charset
-from ..line import Span
+from ..words.glyphs import Charset
+from ..words.line import Span
 from .picture import Picture
 
 SHADES: Final[dict[Charset, str]] = {"braille": "░▒▓█", "block": "░▒▓█", "ascii": ".:-=+*#%@"}

@@ -7,11 +7,11 @@ from typing import Final, TypeAlias
 
 from ...engine.snapshot import JobState
 from ...engine.text import clean
-from .. import format as say
-from ..glyphs import Charset
-from ..joblist import Entry, Value
-from ..line import Line, Span, fit, line
-from ..sparks import spark, stretched
+from ..figures.joblist import Entry, Value
+from ..words import format as say
+from ..words.glyphs import Charset
+from ..words.line import Line, Span, fit, line
+from ..words.sparks import spark, stretched
 from .header import bar, state_span
 
 Cell: TypeAlias = Callable[[Entry, int, Charset], Line]

@@ -9,10 +9,10 @@ from textual.geometry import Size
 from ...engine.snapshot import EngineRow, JobRow
 from ...engine.store.rates import BIN_S
 from ...engine.text import clean
-from .. import format as say
-from ..glyphs import Charset
-from ..joblist import Entry, Order, Totals, ordered, stall_s
-from ..line import BLANK, Line, Span, crop, fit, line
+from ..figures.joblist import Entry, Order, Totals, ordered, stall_s
+from ..words import format as say
+from ..words.glyphs import Charset
+from ..words.line import BLANK, Line, Span, crop, fit, line
 from .jobcolumns import BY_NAME, NAME, SPARK, Column, layout, standing_span
 from .markedlist import Row
 

@@ -7,9 +7,9 @@ from typing import Final
 from textual import events
 
 from ..actions import ACTIONS
-from ..glyphs import Charset
 from ..keys import Action, key_name
-from ..line import Line, join, line, width
+from ..words.glyphs import Charset
+from ..words.line import Line, join, line, width
 from .painted import Painted
 
 _PAIRS: Final = {"dials.less": "dials.more", "job.earlier": "job.later", "question.up": "question.down"}

@@ -1,16 +1,15 @@
 """One lane in full: every quota, where its limits come from, why it stands as it does, what it did for the job."""
 
-from textwrap import wrap
 from typing import Final
 
-from rich.cells import chop_cells
 from textual.geometry import Size
 
 from ...engine.snapshot import LaneState
 from ...engine.text import clean
-from .. import format as say
-from ..lane import Total, every_quota, quotas, shares, source_of, standing
-from ..line import Line, Tone, first_fit, fit, join, line, text_of, width
+from ..words import format as say
+from ..words.lane import Total, every_quota, quotas, shares, source_of, standing
+from ..words.line import Line, Tone, first_fit, fit, join, line, text_of, width
+from ..words.wrapping import in_rows
 from .lanes import gauge, hits_of, lane_head, wait_of
 
 _LONGEST_GAUGE: Final = 40
@@ -31,7 +30,8 @@ def lane_lines(lane: LaneState, total: Total, now: float, room: Size) -> list[Li
         first_fit([join((waits, _EVERYBODY)), waits], cells),
     ]
     tone: Tone = "dim" if standing(lane) in {"open", "off"} else "warn"
-    return [*lines, *(line((text, tone)) for text in _wrapped(reason_of(lane), cells, room.height - len(lines)))]
+    left = room.height - len(lines)
+    return [*lines, *in_rows(reason_of(lane), tone, cells, left)] if left > 0 else lines
 
 
 def lane_text(lane: LaneState, total: Total, now: float) -> str:
@@ -80,11 +80,3 @@ def _quota_line(name: str, unit: str, used: int, limit: int, cells: int) -> Line
 def _quota_text(name: str, unit: str, used: int, limit: int) -> str:
     of = f" of {say.count(limit)}, {say.count(max(0, limit - used))} left" if limit else f" {unit}, no limit known"
     return f"{name} {say.count(used)}{of}"
-
-
-def _wrapped(text: str, cells: int, most: int) -> list[str]:
-    """Return the text in so many lines at most, the last of which tells that it goes on."""
-    lines = [piece for part in wrap(text, max(cells, 20)) for piece in chop_cells(part, max(cells, 20))]
-    if len(lines) <= most:
-        return lines
-    return [*lines[: most - 1], fit(" ".join(lines[most - 1 : most + 1]), cells)] if most > 0 else []

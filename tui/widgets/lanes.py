@@ -9,11 +9,11 @@ from textual.geometry import Size
 
 from ...engine.snapshot import LaneState, Snapshot
 from ...engine.text import clean
-from .. import format as say
-from ..lane import countdown, in_use, pressure, quotas, short_names, source_of, standing
-from ..line import BLANK, Line, Tone, crop, first_fit, fit, join, line, spread, text_of, width
-from ..series import is_live
-from ..summary import summary
+from ..figures.series import is_live
+from ..words import format as say
+from ..words.lane import countdown, in_use, pressure, quotas, short_names, source_of, standing
+from ..words.line import BLANK, Line, Tone, crop, first_fit, fit, join, line, spread, text_of, width
+from ..words.summary import summary
 from .view import View
 
 _STATES: Final[dict[str, tuple[str, Tone]]] = {

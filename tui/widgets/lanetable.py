@@ -9,9 +9,9 @@ from rich.cells import cell_len
 
 from ...engine.snapshot import LaneState
 from ...engine.text import clean
-from .. import format as say
-from ..lane import Total, countdown, fullest, standing, total_of
-from ..line import BLANK, Line, Span, Tone, crop, first_fit, fit, line, spread, width
+from ..words import format as say
+from ..words.lane import Total, countdown, fullest, standing, total_of
+from ..words.line import BLANK, Line, Span, Tone, crop, first_fit, fit, line, spread, width
 from .lanes import STATE_CELLS, gauge, state_cell, states_of, tail
 
 _GAUGE: Final = 6

@@ -7,11 +7,11 @@ from textual.geometry import Size
 
 from ...engine.histogram import Histogram
 from ...engine.snapshot import Snapshot
-from .. import format as say
-from ..binned import Frame, Latencies, quantiles, span_shown
-from ..glyphs import Charset
-from ..line import Line, Tone, first_fit, join, line, width
-from ..series import first_quantiles, is_live, latency_quantiles, recent, shown, shown_quantiles, three
+from ..figures.binned import Frame, Latencies, quantiles, span_shown
+from ..figures.series import first_quantiles, is_live, latency_quantiles, recent, shown, shown_quantiles, three
+from ..words import format as say
+from ..words.glyphs import Charset
+from ..words.line import Line, Tone, first_fit, join, line, width
 from .heat import SHADES, Heat
 from .lines import Curve, Lines
 from .panel import Panel, spread_hint

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..binned import Points
-from ..glyphs import Charset
-from ..line import Span, Tone
+from ..figures.binned import Points
+from ..words.glyphs import Charset
+from ..words.line import Span, Tone
 from .canvas import GRAINS, NO_INK, Canvas
 from .picture import Picture
 from .scale import axis, highest, names

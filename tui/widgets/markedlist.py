@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 from textual import events
 
-from ..line import Line, line
 from ..messages import RowPicked
+from ..words.line import Line, line
 from .painted import Painted
 
 Row: TypeAlias = Callable[[int, bool], Line]

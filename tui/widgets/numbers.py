@@ -6,10 +6,9 @@ from textual.geometry import Size
 
 from ...engine.snapshot import Snapshot
 from ...engine.text import clean
-from .. import format as say
-from ..line import Line, join, line
-from ..series import is_live
-from ..summary import mean_rate
+from ..figures.series import is_live, mean_rate
+from ..words import format as say
+from ..words.line import Line, join, line
 from .errors import error_line
 from .lanes import lane_line
 from .latency import latencies
@@ -43,6 +42,6 @@ def _labelled(label: str, rest: Line) -> Line:
 
 
 def _outcome(snapshot: Snapshot) -> Line:
-    mean = line((say.rate(mean_rate(snapshot)), "strong"), " items/s mean")
+    mean = line((say.rate(mean_rate(snapshot.job)), "strong"), " items/s mean")
     output = clean(snapshot.job.output)
     return join((mean, line(say.money(snapshot.job.cost)), line(("output ", "dim"), output) if output else ()), "   ")

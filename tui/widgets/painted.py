@@ -8,8 +8,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ..glyphs import SUBSTITUTES, Charset
-from ..line import Line, Tone, crop
+from ..words.glyphs import SUBSTITUTES, Charset
+from ..words.line import Line, Tone, crop
 
 
 class Painted(Widget):

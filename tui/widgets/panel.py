@@ -8,12 +8,12 @@ from textual.containers import Vertical
 from textual.geometry import Size
 
 from ...engine.snapshot import Snapshot
-from ..binned import Frame, changes, frame
-from ..glyphs import Charset
-from ..line import Line, fit, line, spread, width
-from ..lookback import place_of
-from ..ranges import told
-from ..series import is_live
+from ..figures.binned import Frame, changes, frame
+from ..figures.lookback import place_of
+from ..figures.ranges import told
+from ..figures.series import is_live
+from ..words.glyphs import Charset
+from ..words.line import Line, fit, line, spread, width
 from .chart import Chart, Plot
 from .painted import Painted
 from .picture import Body

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..glyphs import Charset
-from ..line import Span
+from ..words.glyphs import Charset
+from ..words.line import Span
 
 
 @dataclass(frozen=True, slots=True)

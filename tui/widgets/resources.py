@@ -9,12 +9,12 @@ from textual.geometry import Size
 from ...engine.limits.memory import SOFT
 from ...engine.snapshot import Sample, Snapshot
 from ...engine.store.writer import BACKLOG_LIMIT
-from .. import format as say
-from ..binned import frame, levels, span_shown
-from ..glyphs import Charset
-from ..line import BLANK, Line, join, line
-from ..series import RECENT_S, is_live, recent, stale
-from ..sparks import spark
+from ..figures.binned import frame, levels, span_shown
+from ..figures.series import RECENT_S, is_live, recent, stale
+from ..words import format as say
+from ..words.glyphs import Charset
+from ..words.line import BLANK, Line, join, line
+from ..words.sparks import spark
 from .lanes import gauge
 from .view import View
 

@@ -8,10 +8,12 @@ from textual.geometry import Size
 
 from ...engine.store.latest import Preview
 from ...engine.text import clean
-from .. import format as say
-from ..line import Line, Span, fit, line, paragraph, width
+from ..words import format as say
+from ..words.line import Line, Span, fit, line, middle, paragraph, width
 
 _MARK: Final = 2
+_MIN_ID: Final = 24
+"""So many cells of an id the detail has at least."""
 _IDS: Final = ((160, 36), (120, 24), (76, 14), (0, 11))
 """How wide an id is, by the width of the list."""
 
@@ -29,7 +31,9 @@ class Column:
 
     def fitted(self, text: str) -> str:
         """Return a text in exactly the column's cells."""
-        return f"{text:>{self.cells - 2}} " if self.right else fit(text, self.cells - 1)
+        if self.right:
+            return f"{text:>{self.cells - 2}} "
+        return middle(text, self.cells - 1) if self.title == "item" else fit(text, self.cells - 1)
 
 
 def end_span(row: Preview) -> Span:
@@ -60,7 +64,8 @@ def result_lines(row: Preview, room: Size) -> list[Line]:
     """Return a result as far as it is known here."""
     took = "no request" if row.cached else f"{say.plural(row.attempts, 'attempt')}, {say.latency(row.latency_ms)}"
     about = ", ".join(each for each in (say.moment(row.at), took, clean(row.model)) if each)
-    head = line((clean(row.key, 80), "strong"), "  ", end_span(row), (f"  {about}", "dim"))
+    rest = line("  ", end_span(row), (f"  {about}", "dim"))
+    head = line((middle(clean(row.key), max(_MIN_ID, room.width - width(rest))).rstrip(), "strong"), *rest)
     return [head, *paragraph(row.text or "(empty)", *room)]
 
 
@@ -77,7 +82,7 @@ def _columns(cells: int) -> Sequence[Column]:
 
 
 def _id(row: Preview) -> Span:
-    return clean(row.key, 80), "strong"
+    return clean(row.key), "strong"
 
 
 def _short_end(row: Preview) -> Span:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from ..binned import Points
-from ..glyphs import Charset
-from ..line import Span, Tone
+from ..figures.binned import Points
+from ..words.glyphs import Charset
+from ..words.line import Span, Tone
 from .picture import Picture
 from .scale import Axis, axis, names
 

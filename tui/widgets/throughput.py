@@ -6,10 +6,10 @@ from typing import Final
 from textual.geometry import Size
 
 from ...engine.snapshot import Snapshot
-from .. import format as say
-from ..binned import Frame, Points, levels, rates, refusals, refused, span_shown
-from ..line import Line, first_fit, join, line
-from ..series import RECENT_S, is_live, recent_rate, settled, shown, shown_rate, stale
+from ..figures.binned import Frame, Points, levels, rates, refusals, refused, span_shown
+from ..figures.series import RECENT_S, is_live, recent_rate, settled, shown, shown_rate, stale
+from ..words import format as say
+from ..words.line import Line, first_fit, join, line
 from .chart import REFUSED
 from .lines import Curve, Lines
 from .panel import Panel, spread_hint

@@ -8,9 +8,9 @@ from textual.geometry import Size
 
 from ...engine.slottime import shares
 from ...engine.snapshot import Snapshot
-from ..limiting import limit_texts, percent, words_of
-from ..line import BLANK, Line, fit, line
-from ..series import LATELY_S, spent_lately
+from ..figures.series import LATELY_S, spent_lately
+from ..words.limiting import limit_texts, percent, words_of
+from ..words.line import BLANK, Line, fit, line
 from .view import View
 
 _NAME: Final = 18

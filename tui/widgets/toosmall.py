@@ -2,7 +2,7 @@
 
 from textual import events
 
-from ..line import line
+from ..words.line import line
 from .painted import Painted
 
 LEAST = (60, 20)

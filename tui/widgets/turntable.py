@@ -8,11 +8,11 @@ from typing import Final
 from textual.geometry import Size
 
 from ...engine.text import clean
-from .. import format as say
-from ..dial import change_text
-from ..limiting import percent
-from ..line import Line, crop, fit, line, width
-from ..turns import Pace, Turn
+from ..figures.turns import Pace, Turn
+from ..words import format as say
+from ..words.dial import change_text
+from ..words.limiting import percent
+from ..words.line import Line, crop, fit, line, width
 
 _LEAST_CHANGE: Final = 26
 """Cells that a change needs before there is room for one more number."""
@@ -20,6 +20,8 @@ _WHEN: Final = 13
 """Cells of the mark and the time."""
 _NARROW: Final = 70
 _ARROW: Final = " → "
+_TOO_EARLY: Final = "too early"
+"""Said once of what came of a change, in place of its figures, until there is enough to judge by."""
 
 Figure = Callable[[Pace], str]
 FIGURES: Final[tuple[tuple[str, Figure], ...]] = (
@@ -72,7 +74,7 @@ def turn_line(turn: Turn, cells: int, *, marked: bool, good: bool) -> Line:
 def turn_lines(turn: Turn, room: Size, *, good: bool) -> list[Line]:
     """Return a turn in full: the numbers at left, every change at right, or as many as have room."""
     narrow = room.width < _NARROW
-    number, gap = (8, "  ") if narrow else (13, "     ")
+    number, gap = (len(_TOO_EARLY), "  ") if narrow else (13, "     ")
     title = line((f"{'':<15}{'before':>{number}}{'after':>{number}}", "dim"))
     left = [title, *(_number_line(turn, *each, number) for each in FIGURES)]
     beside = max(10, room.width - width(title) - len(gap))
@@ -88,7 +90,8 @@ def turn_lines(turn: Turn, room: Size, *, good: bool) -> list[Line]:
 def turn_text(turn: Turn) -> str:
     """Return a turn for the clipboard."""
     numbers = ", ".join(f"{_WORDS.get(name, name)} {each(turn.before)} → {each(turn.after)}" for name, each in FIGURES)
-    return clean(f"{say.moment(turn.at)} {turn.who}: {', '.join(change_texts(turn))}; {numbers}", 2_000)
+    came = numbers if turn.after.tells else f"{_TOO_EARLY} to tell what came of it"
+    return clean(f"{say.moment(turn.at)} {turn.who}: {', '.join(change_texts(turn))}; {came}", 2_000)
 
 
 def change_texts(turn: Turn) -> list[str]:
@@ -107,11 +110,16 @@ def _change(turn: Turn, cells: int) -> str:
 
 
 def _pair(turn: Turn, figure: Figure, cells: int) -> Line:
+    if not turn.after.tells:
+        told = _TOO_EARLY if figure is FIGURES[0][1] else ""
+        return line((f"{told:^{2 * cells + len(_ARROW)}}", "dim"))
     return line(f"{figure(turn.before):>{cells}}", (_ARROW, "dim"), f"{figure(turn.after):<{cells}}")
 
 
 def _number_line(turn: Turn, name: str, figure: Figure, cells: int) -> Line:
     before, after = figure(turn.before), figure(turn.after)
+    if not turn.after.tells:
+        after = _TOO_EARLY if figure is FIGURES[0][1] else ""
     return line((f"{_WORDS.get(name, name):<15}", "dim"), f"{before:>{cells}}", f"{after:>{cells}}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from ...engine.snapshot import Snapshot
-from ..line import Line
+from ..words.line import Line
 from .painted import Painted
 
 

@@ -1,0 +1,1 @@
+"""What jobs come to, in numbers: rates, charts, stretches of settings, and the order of a list. Pure, without words."""
