@@ -33,8 +33,8 @@ class Books:
     def settled(self, settled: Settled) -> None:
         """Store an item that is done or failed, and count it."""
         self._writer.put(self._job, settled)
-        for tally in self._tallies():
-            tally.item(settled.answer)
+        self._writer.tally(self._job).item(settled.answer)
+        self._sampler.tally.item(settled.answer)
 
     def known(self, settled: Settled) -> None:
         """Store an item that has the answer of an equal one; it is no part of how fast the job is."""

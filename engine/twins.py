@@ -46,9 +46,11 @@ class Twins:
 
         An answer, or a refusal that will not change, is everybody's; a failure that passes only that of who was sent.
         """
-        waiting = self._asked.pop(settled.item.digest, [])
+        waiting = self._asked.pop(settled.item.digest, None)
         self.lately.add(settled.item.digest)
-        if settled.answer.outcome in RETRIED_BY_RERUN and waiting:
+        if not waiting:
+            return (), None
+        if settled.answer.outcome in RETRIED_BY_RERUN:
             following, *rest = waiting
             self._asked[settled.item.digest] = rest
             self._waiting -= 1

@@ -1,16 +1,30 @@
 """All that goes into one commit, and what is told of it afterwards."""
 
 import sqlite3
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final, Protocol
 
 import msgspec
 
 from ..metrics import Tally, merged
 from ..outcome import Outcome
 from ..settle import Settled
+
+_COLUMNS: Final = (
+    "job, item, digest, outcome, output, message, attempts, latency_ms, at, finish_reason, model, cached, tries"
+)
+_ROW: Final = f"({', '.join('?' * len(_COLUMNS.split()))})"
+_INSERTS: Final = {
+    rows: f"INSERT INTO results ({_COLUMNS}) VALUES {', '.join([_ROW] * rows)}" for rows in (256, 64, 16, 4, 1)
+}
+"""Statements by how many rows each takes.
+
+The interpreter's lock goes to the loop for each statement that runs, and a busy one keeps it for 5 ms: where each row
+was a statement, the writer fell behind without end.
+"""
 
 
 class Sink(Protocol):
@@ -29,20 +43,17 @@ class Sink(Protocol):
 class Group:
     """Results, totals and statements that are committed together."""
 
-    results: list[tuple[int, Settled]]
-    tallies: dict[int, Tally]
-    statements: list[tuple[str, Sequence[object]]]
-    sinks: dict[int, Sink]
+    results: list[tuple[int, Settled]] = field(default_factory=list[tuple[int, Settled]])
+    tallies: defaultdict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    statements: list[tuple[str, Sequence[object]]] = field(default_factory=list[tuple[str, Sequence[object]]])
+    sinks: dict[int, Sink] = field(default_factory=dict[int, Sink])
 
     def write(self, db: sqlite3.Connection) -> int:
         """Write it all and return the number of the last result."""
-        db.executemany(
-            """INSERT INTO results
-            (job, item, digest, outcome, output, message, attempts, latency_ms, at, finish_reason, model, cached, tries)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (_result_row(job, settled) for job, settled in self.results),
-        )
-        db.executemany("UPDATE items SET status = ? WHERE row = ?", map(_status_row, self.results))
+        for rows in _chunks([_result_row(job, settled) for job, settled in self.results]):
+            db.execute(_INSERTS[len(rows)], [*chain.from_iterable(rows)])
+        _mark(db, "done", (settled for _, settled in self.results if settled.answer.outcome is Outcome.OK))
+        _mark(db, "failed", (settled for _, settled in self.results if settled.answer.outcome is not Outcome.OK))
         for job, tally in self.tallies.items():
             _add(db, job, tally)
         for statement, values in self.statements:
@@ -57,6 +68,22 @@ class Group:
         for job, sink in self.sinks.items():
             if mine := [settled for each, settled in self.results if each == job]:
                 sink.append(mine, last_seq)
+
+
+def _chunks(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:
+    """Cut rows into as few parts as there are statements for."""
+    start = 0
+    for size in _INSERTS:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
+
+
+def _mark(db: sqlite3.Connection, status: str, those: Iterable[Settled]) -> None:
+    """Set the status of items, of all of them by one statement."""
+    if rows := [settled.item.row for settled in those]:
+        query = "UPDATE items SET status = ? WHERE row IN (SELECT value FROM json_each(?))"
+        db.execute(query, (status, msgspec.json.encode(rows).decode()))
 
 
 def _result_row(job: int, settled: Settled) -> tuple[object, ...]:
@@ -77,11 +104,6 @@ def _result_row(job: int, settled: Settled) -> tuple[object, ...]:
         settled.cached,
         msgspec.json.encode(settled.item.tries).decode() if settled.item.tries else "",
     )
-
-
-def _status_row(result: tuple[int, Settled]) -> tuple[str, int]:
-    settled = result[1]
-    return ("done" if settled.answer.outcome is Outcome.OK else "failed", settled.item.row)
 
 
 def _add(db: sqlite3.Connection, job: int, tally: Tally) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import aiosqlite
 import msgspec
@@ -28,6 +28,11 @@ _KNOWN: Final = """coalesce(
 
 What a fallback's model said is for the job alone that has the fallback.
 """
+
+_PAGE: Final = """CAST('[' || coalesce(group_concat(
+    '[' || row || ',' || json_quote(key) || ',' || CAST(payload AS TEXT) || ',"' || hex(digest) || '",'
+    || coalesce(seq, 0) || ']'), '') || ']' AS BLOB)"""
+"""A page as one JSON text, so that it is one step: for each the thread asks for the interpreter's lock again."""
 
 
 class Known(Struct, frozen=True):
@@ -133,14 +138,16 @@ class Pages:
         self.after = 0
 
     async def _found(self, which: str, values: Iterable[object]) -> list[Found]:
-        query = f"""SELECT row, key, payload, digest, {_KNOWN} FROM items JOIN jobs ON jobs.id = items.job
-            WHERE items.job = ? AND status = 'pending' AND {which}"""
-        rows = list(await self._db.execute_fetchall(query, (self._job, *values)))
+        query = f"""SELECT {_PAGE} FROM (SELECT row, key, payload, digest, {_KNOWN} AS seq
+            FROM items JOIN jobs ON jobs.id = items.job WHERE items.job = ? AND status = 'pending' AND {which})"""
+        ((text,),) = await self._db.execute_fetchall(query, (self._job, *values))
+        rows = sorted(_read_page(text))
         known = await self._known([seq for *_, seq in rows if seq])
-        size = sum(len(row[2]) for row in rows) + sum(len(each.answer.output) for each in known.values())
+        size = len(text) + sum(len(each.answer.output) for each in known.values())
         self._most = max(1, PAGE_BYTES * len(rows) // size) if rows else self._most
         return [
-            Found(Item(row, key, _decode(payload), digest), known.get(seq)) for row, key, payload, digest, seq in rows
+            Found(Item(row, key, fields, bytes.fromhex(digest)), known.get(seq))
+            for row, key, fields, digest, seq in rows
         ]
 
     async def _known(self, seqs: Sequence[int]) -> dict[int, Known]:
@@ -155,4 +162,4 @@ class Pages:
         }
 
 
-_decode: Any = msgspec.json.Decoder(dict[str, object]).decode
+_read_page = msgspec.json.Decoder(list[tuple[int, str, dict[str, object], str, int]]).decode

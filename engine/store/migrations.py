@@ -5,11 +5,16 @@ import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 from ..errors import WorkspaceError, WorkspaceLostError
 from .tables import STEPS
 
 BUSY_TIMEOUT_S = 10.0
+CACHE_KB: Final = 16_384
+"""A group touches a page for nearly each of its digests; with less room they are written twice, before its commit too."""
+LOG_PAGES: Final = 8_000
+"""How long the log grows before it goes to the file, where a page that many groups touched is then written once."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -26,6 +31,8 @@ def connect(path: Path) -> sqlite3.Connection:
             _migrate(db, path)
             _use_wal(db)
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         except sqlite3.Error as error:
             raise _kind(error)(f"{path}: cannot be used as a workspace ({error})") from error
         stack.pop_all()

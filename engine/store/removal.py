@@ -24,8 +24,6 @@ STEP_ROWS_ALONE: Final = 20_000
 STEP_PAGES: Final = 500
 CACHE_KB: Final = 65_536
 """Digests lie in no order, so nearly every page of their index is touched again and again."""
-LOG_PAGES: Final = 8_000
-"""How long the log may grow before it goes to the file."""
 
 _TABLES: Final = (
     ("results", "seq"),
@@ -191,7 +189,6 @@ def _opened(path: Path) -> Generator[sqlite3.Connection]:
     db = connect(path)
     try:
         db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
-        db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         db.execute("PRAGMA secure_delete = FAST")  # pages that the file gives back need not be overwritten first
         yield db
     except sqlite3.Error as error:

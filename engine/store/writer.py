@@ -8,10 +8,10 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -44,11 +44,11 @@ class Writer:
         self._patience_s = patience_s
         self.failure: WorkspaceError | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batchtop-writer")
-        self._results: list[tuple[int, Settled]] = []
-        self._committing = 0
+        self._open = Group()
+        self._closed: list[Group] = []
+        """Groups that are full and wait, in their order."""
+        self._rows = 0
         self._bytes = 0
-        self._tallies: defaultdict[int, Tally] = defaultdict(Tally)
-        self._statements: list[tuple[str, Sequence[object]]] = []
         self._sinks: dict[int, Sink] = {}
         self._wanted = asyncio.Event()
         self._full = asyncio.Event()
@@ -97,29 +97,32 @@ class Writer:
     @property
     def backlog(self) -> int:
         """Results that wait for their commit."""
-        return len(self._results) + self._committing
+        return self._rows
 
     @property
     def crowded(self) -> bool:
         """Whether so much waits for its commit that no more should come."""
-        return self.backlog >= BACKLOG_LIMIT or self._bytes >= BACKLOG_BYTES
+        return self._rows >= BACKLOG_LIMIT or self._bytes >= BACKLOG_BYTES
 
     def put(self, job: int, settled: Settled) -> None:
         """Take a result for the next group."""
-        self._results.append((job, settled))
+        if len(self._open.results) >= GROUP_ROWS:
+            self._close_group()  # only now: what else is told of its last result belongs to it
+        self._open.results.append((job, settled))
+        self._rows += 1
         self._bytes += len(settled.answer.output)
         self._wanted.set()
-        if len(self._results) >= GROUP_ROWS or self._bytes >= BACKLOG_BYTES:
+        if len(self._open.results) >= GROUP_ROWS or self._bytes >= BACKLOG_BYTES:
             self._full.set()
 
     def tally(self, job: int) -> Tally:
         """Return the counters that the next group adds to the job's totals."""
         self._wanted.set()
-        return self._tallies[job]
+        return self._open.tallies[job]
 
     def do(self, statement: str, values: Sequence[object]) -> None:
         """Take a statement for the next group; only the modules of this package call it."""
-        self._statements.append((statement, values))
+        self._open.statements.append((statement, values))
         self._wanted.set()
 
     def attach(self, job: int, sink: Sink, on_commit: Callable[[], None]) -> None:
@@ -148,14 +151,10 @@ class Writer:
         """
         if self.failure:
             raise self.failure
-        group = self._take()
-        self._committing += len(group.results)
-        done = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, group, work)
-        try:
-            return await asyncio.shield(done)  # a cancelled caller does not undo what the thread is at
-        finally:
-            self._committing -= len(group.results)
-            self._bytes -= sum(len(settled.answer.output) for _, settled in group.results)
+        loop, groups = asyncio.get_running_loop(), self._take()
+        over = partial(loop.call_soon_threadsafe, self._over)
+        done = loop.run_in_executor(self._thread, self._transact, groups, over, work)
+        return await asyncio.shield(done)  # a cancelled caller does not undo what the thread is at
 
     async def _commit_groups(self) -> None:
         while not self._closing:
@@ -163,8 +162,6 @@ class Writer:
             await self._group_is_due()
             with suppress(WorkspaceError):  # it stays in `failure`
                 await self.run(_nothing)
-            for listener in self._listeners.values():
-                listener()
             if self.failure:
                 return
         await self.flush()
@@ -176,19 +173,37 @@ class Writer:
         except TimeoutError:
             pass
 
-    def _take(self) -> Group:
-        group = Group(self._results, self._tallies, self._statements, dict(self._sinks))
-        self._results, self._tallies, self._statements = [], defaultdict(Tally), []
+    def _close_group(self) -> None:
+        self._open.sinks.update(self._sinks)
+        self._closed.append(self._open)
+        self._open = Group()
+
+    def _take(self) -> list[Group]:
+        self._close_group()
+        groups, self._closed = self._closed, []
         if not self._closing:
             self._wanted.clear()
             self._full.clear()
-        return group
+        return groups
 
-    def _transact(self, group: Group, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _over(self, group: Group) -> None:
+        """Take note that a group waits no more, and let those know who hold back until then."""
+        self._rows -= len(group.results)
+        self._bytes -= sum(len(settled.answer.output) for _, settled in group.results)
+        for listener in self._listeners.values():
+            listener()
+
+    def _transact(
+        self, groups: list[Group], over: Callable[[Group], object], work: Callable[[sqlite3.Connection], T]
+    ) -> T:
         try:
-            group.hand_on(self._commit(group.write))
+            while groups:
+                groups[0].hand_on(self._commit(groups[0].write))
+                over(groups.pop(0))
         except Exception as error:
             self.failure = self._told(error)
+            for group in groups:
+                over(group)
             raise self.failure from error
         try:
             return self._commit(work)
