@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, MutableSequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvloop
+from batchtop.cli.serve import on_fast_loop
 from batchtop.engine.engine import Engine
 from batchtop.engine.job import InputSpec, JobSpec, OutputSpec
 from batchtop.engine.settings import Layer
@@ -176,7 +176,7 @@ def main() -> None:
     options.rows = min(options.rows, 20_000) if options.quick else options.rows
     with tempfile.TemporaryDirectory() as name:
         write_rows(Path(name) / "in.jsonl", options.rows)
-        found = uvloop.run(run(Path(name), options))
+        found = on_fast_loop(run(Path(name), options))
         found["sqlite_per_s"] = floor_per_s(Path(name), min(options.rows, 200_000))
     keep("alone", found, tell(rows_of(found, options.rows)), quick=options.quick)
 

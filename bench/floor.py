@@ -31,8 +31,11 @@ from terminal import PROGRAM
 HERE = Path(__file__).parent
 OURS, OURS_FAST, FLOOR = "batchtop", "batchtop_fast", "bare_aiohttp"
 """Ours with the transport that everybody has, and with the leaner one of the extra `fast`."""
+DURABLE, DURABLE_FAST = "durable_aiohttp", "durable_fast"
+"""The floor that keeps what it is answered (`clients/durable.py`), with either."""
 BASE_ROWS = 10
-CLIENTS = (OURS, OURS_FAST, FLOOR, "one_loop", "openai_gather", "litellm_gather", "curator_llm")
+RIVALS = ("one_loop", "openai_gather", "litellm_gather", "curator_llm")
+CLIENTS = (OURS, OURS_FAST, FLOOR, DURABLE, DURABLE_FAST, *RIVALS)
 BOUND = "the bound"
 """What so many in flight can be at most with this latency."""
 SLOW = {"openai_gather": 0.15, "litellm_gather": 0.08, "curator_llm": 0.08, "one_loop": 0.4}
@@ -41,6 +44,8 @@ SATURATED = 0
 BARS: dict[tuple[str, str], dict[int, float]] = {
     (OURS, FLOOR): {100: 0.9, 500: 0.9, SATURATED: 0.8},
     (OURS_FAST, FLOOR): {500: 2.0},
+    (DURABLE, FLOOR): {},
+    (DURABLE_FAST, FLOOR): {},
     (OURS_FAST, BOUND): {100: 0.97},
     (OURS, "one_loop"): {100: 3.5, 500: 6.0},
     (OURS_FAST, "one_loop"): {100: 3.9, 500: 12.0},
@@ -48,7 +53,7 @@ BARS: dict[tuple[str, str], dict[int, float]] = {
     (OURS, "litellm_gather"): {100: 12.0, 500: 12.0},
     (OURS, "curator_llm"): {100: 12.0, 500: 12.0},
 }
-"""How many times another's requests a second ours must be, by what is in flight."""
+"""How many times another's requests a second must be, by what is in flight."""
 
 SETTINGS = """\
 concurrency = {in_flight}
@@ -104,7 +109,7 @@ def command(client: str, url: str, folder: Path, in_flight: int, python: str) ->
     if client in {OURS, OURS_FAST}:
         write_job(folder, url, in_flight)
         return [*PROGRAM, "run", "job.toml", "--no-ui"]
-    script = HERE / "clients" / f"{client}.py"
+    script = HERE / "clients" / ("durable.py" if client in {DURABLE, DURABLE_FAST} else f"{client}.py")
     return [python, str(script), url, "in.jsonl", str(in_flight), "out.jsonl"]
 
 
@@ -118,7 +123,7 @@ def run(client: str, provider: Provider, case: Case, rows: int, python: str) -> 
         process = subprocess.Popen(
             command(client, provider.url, folder, case.in_flight, python),
             cwd=folder,
-            env={**os.environ, "BATCHTOP_TRANSPORT": "fast" if client == OURS_FAST else "aiohttp"},
+            env={**os.environ, "BATCHTOP_TRANSPORT": "fast" if client in {OURS_FAST, DURABLE_FAST} else "aiohttp"},
             stdout=subprocess.DEVNULL,
             stderr=(folder / "err").open("w"),
         )
@@ -191,10 +196,9 @@ def costs(case: Case, told: Mapping[str, Numbers]) -> Iterator[Row]:
     """Yield what a request takes beside the floor; at the first load also memory and first results, beside all."""
     whats = [("cpu_us", "CPU a request", "us", OURS, (FLOOR,)), ("cpu_us", "CPU a request", "us", OURS_FAST, (FLOOR,))]
     if case == CASES[0]:
-        rivals = CLIENTS[3:]
         whats += [
-            ("rss_mb", "peak memory", "MB", OURS, (FLOOR, *rivals)),
-            ("first_s", "first result on disk", "s", OURS, rivals),
+            ("rss_mb", "peak memory", "MB", OURS, (FLOOR, *RIVALS)),
+            ("first_s", "first result on disk", "s", OURS, RIVALS),
         ]
     for key, what, unit, ours, others in whats:
         for other in others:

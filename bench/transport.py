@@ -1,9 +1,9 @@
 """CPU and rate of the HTTP transports beside a bare aiohttp loop: the same requests, turn by turn, in one run.
 
-    python bench/transport.py [--requests 5000] [--in-flight 100] [--rounds 10] [--uvloop] [--tls]
+    python bench/transport.py [--requests 5000] [--in-flight 100] [--rounds 10]
 
 The server is a process of its own that answers every request with the same 600 bytes, so that what is measured is the
-client. Over TLS it speaks HTTP/2 with who asks for it.
+client, on uvloop, first without TLS and then with it, where it speaks HTTP/2 with who asks for it.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TypeAlias
 
 import aiohttp
 import uvloop
@@ -27,6 +28,7 @@ from batchtop.engine.transports.http2 import Http2Transport
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
+from ratios import Row, arguments, keep, row, tell
 
 PEM = Path(__file__).parents[1] / "tests" / "engine" / "localhost.pem"
 
@@ -130,7 +132,11 @@ async def measure(send: Send, requests: int, in_flight: int) -> tuple[float, flo
     return done / (time.perf_counter() - began), (time.process_time() - cpu) / done * 1e6
 
 
-async def compare(url: str, options: argparse.Namespace) -> None:
+Rounds: TypeAlias = dict[str, list[tuple[float, float]]]
+"""Requests a second and CPU of each round, by client."""
+
+
+async def compare(url: str, options: argparse.Namespace) -> Rounds:
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         limit = aiohttp.ClientTimeout(total=60)
@@ -147,38 +153,43 @@ async def compare(url: str, options: argparse.Namespace) -> None:
                 return await response.read()
 
         sends = {"bare": bare, "aiohttp": through(AiohttpTransport()), "fast": through(FastTransport())}
-        if options.tls:
+        if url.startswith("https"):
             sends["http2"] = through(Http2Transport())
-        found = {name: [] for name in sends}
+        found: Rounds = {name: [] for name in sends}
         for turn in range(options.rounds):
             for name, send in list(sends.items())[:: 1 if turn % 2 else -1]:
                 found[name].append(await measure(send, options.requests, options.in_flight))
-    report(found)
+    return found
 
 
-def report(found: dict[str, list[tuple[float, float]]]) -> None:
-    """Print the best round of each: what else runs on the machine only ever adds."""
+def rows_of(found: Rounds, load: str) -> Iterator[Row]:
+    """Yield the best round of each: what else runs on the machine only ever adds."""
     best = {name: (max(rate for rate, _ in rounds), min(cpu for _, cpu in rounds)) for name, rounds in found.items()}
-    bare_rate, bare_cpu = best["bare"]
+    bare_rate, bare_cpu = best.pop("bare")
     for name, (rate, cpu) in best.items():
-        print(
-            f"{name:<8} {rate:>7,.0f} requests/s, {cpu:>4,.0f} us CPU a request;"
-            f" against bare: rate {rate / bare_rate:.2f}, CPU {cpu / bare_cpu:.2f}"
-        )
+        bar = 1 / 3 if name == "fast" and "TLS" in load else None
+        yield row(f"transport, {load}: {name}", rate, "/s", beside=("bare aiohttp", bare_rate))
+        yield row(f"transport, {load}: CPU, {name}", cpu, "us", beside=("bare aiohttp", bare_cpu), most=bar)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--requests", type=int, default=5000)
     parser.add_argument("--in-flight", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--uvloop", action="store_true")
-    parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
-    if options.tls and os.environ.get("SSL_CERT_FILE") != str(PEM):  # which is read when aiohttp is imported
+    if options.quick:
+        options.requests, options.rounds = 500, 1
+    if os.environ.get("SSL_CERT_FILE") != str(PEM):  # which is read when aiohttp is imported
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "SSL_CERT_FILE": str(PEM)})
-    with server(tls=options.tls) as url:
-        (uvloop.run if options.uvloop else asyncio.run)(compare(url, options))
+    found: dict[str, Rounds] = {}
+    rows: list[Row] = []
+    for name in ("plain", "TLS"):
+        load = f"{name}, {options.in_flight} in flight"
+        with server(tls=name == "TLS") as url:
+            found[load] = uvloop.run(compare(url, options))
+        rows += tell(rows_of(found[load], load))
+    keep("transport", found, rows, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """What it saves to open connections while a job's input is loaded: time to the first answers, with and without.
 
-    python bench/warm.py [--rounds 5] [--delay-ms 50] [--rows 2000] [--in-flight 100]
+    python bench/warm.py [--rounds 5] [--delay-ms 150] [--rows 20000] [--in-flight 100]
 
 The server, in a process of its own, begins the TLS handshake of each connection only after the delay, as one far away
 does, and answers at once. Each round runs the same fresh job twice, turn by turn: with a transport that opens
 connections beforehand, and with the same one that does not. Figures are medians of the rounds.
 """
 
-import argparse
 import asyncio
 import multiprocessing
 import os
@@ -29,6 +28,7 @@ from batchtop.engine.transports.aiohttp import AiohttpTransport
 from batchtop.engine.transports.fast import FastTransport
 from batchtop.engine.transports.http2 import Http2Transport
 from floor import write_job
+from ratios import Row, arguments, keep, row, tell
 from scale_made import write_input
 from transport import ANSWER, PEM, Answering2, certified
 
@@ -136,13 +136,26 @@ async def once(url: str, transport: Cold, rows: int, in_flight: int) -> tuple[fl
     return transport.answered[0] - began, transport.answered[FIRST - 1] - began, sorted(transport.took[:FIRST])[-2]
 
 
+def rows_of(found: dict[tuple[str, str], list[tuple[float, float, float]]]) -> Iterator[Row]:
+    """Yield medians of the rounds, with and without."""
+    median = {
+        key: [statistics.median(each) * 1000 for each in zip(*rounds, strict=True)] for key, rounds in found.items()
+    }
+    for name in KINDS:
+        for number, what in enumerate(("first answer", f"answer {FIRST}", f"p99 of the first {FIRST}")):
+            warm, cold = median[name, "warm"][number], median[name, "cold"][number]
+            yield row(f"connections beforehand, {name}: {what}", warm, "ms", beside=("without", cold))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--delay-ms", type=float, default=50)
-    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--delay-ms", type=float, default=150)
+    parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--in-flight", type=int, default=100)
     options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.rows = 1, 2000
     if os.environ.get("SSL_CERT_FILE") != str(PEM):  # which is read when aiohttp is imported
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "SSL_CERT_FILE": str(PEM)})
     found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
@@ -152,9 +165,8 @@ def main() -> None:
                 for way in (Cold, Warm)[:: 1 if turn % 2 else -1]:
                     seen = uvloop.run(once(url, way(kind()), options.rows, options.in_flight))
                     found.setdefault((name, way.__name__.lower()), []).append(seen)
-    for (name, way), rounds in sorted(found.items()):
-        first, hundredth, p99 = (statistics.median(each) * 1000 for each in zip(*rounds, strict=True))
-        print(f"{name:<8} {way:<5} first answer {first:>5.0f} ms, 100th {hundredth:>5.0f} ms, p99 {p99:>5.0f} ms")
+    told = {" ".join(key): rounds for key, rounds in found.items()}
+    keep("warm", told, tell(rows_of(found)), quick=options.quick)
 
 
 if __name__ == "__main__":
