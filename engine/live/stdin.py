@@ -11,14 +11,14 @@ from typing import Any, BinaryIO, Final, cast
 from ..ending import End
 from ..errors import InputError
 from ..job import InputSpec
-from ..source import Record
+from ..source import Record, lines
 from ..source.csv import read_csv, read_tsv
 from ..source.faults import Faults
 from ..source.jsonl import read_jsonl
 from ..source.packed import Opened
 from ..source.rejects import Rejects
 from ..source.row import BadId, RawRow, key_reader
-from ..source.text import LONGEST, read_lines
+from ..source.text import read_lines
 from ..store.arrivals import Last
 
 NAME: Final = "standard input"
@@ -117,9 +117,8 @@ class Tap(RawIOBase):
         end = data.rfind(b"\n")
         self._begun = self._begun + len(data) if end < 0 else len(data) - end - 1
         self._lines += data.count(b"\n")
-        if self._begun > LONGEST:
-            told = f"is longer than {LONGEST >> 20} MB, which is too much for one item"
-            raise InputError(f"{NAME}, line {self._lines + 1:,}: {told}")
+        if self._begun > lines.LONGEST:
+            raise InputError(f"{NAME}, line {self._lines + 1:,}: {lines.too_long()}")
 
     def shut(self) -> None:
         """End what waits for more."""

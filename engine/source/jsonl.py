@@ -1,23 +1,20 @@
 """JSON lines: one object a line."""
 
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
 from .faults import NOT_TEXT, Faults, excerpt
+from .lines import lines_of
 from .packed import Opened
 from .row import RawRow
-
-_BOM: Final = b"\xef\xbb\xbf"
 
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def read_jsonl(opened: Opened, faults: Faults) -> Iterator[RawRow]:
     """Yield the line number, the fields and the text of each row; blank lines are skipped."""
-    for line, raw in enumerate(opened.file, 1):
-        text = raw.removeprefix(_BOM) if line == 1 else raw
+    for line, text in lines_of(opened, faults):
         try:
             fields = _decode(text)
         except UnicodeDecodeError:

@@ -2,27 +2,23 @@
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Final
 
 import msgspec
 
+from . import lines
 from .faults import NOT_TEXT, Faults
+from .lines import BOM, lines_of, too_long
 from .packed import Opened
 from .row import RawRow
-
-LONGEST: Final = 64 << 20
-"""Bytes of a file that may become one item."""
-
-_BOM: Final = b"\xef\xbb\xbf"
 
 _encode = msgspec.json.encode
 
 
 def read_lines(opened: Opened, faults: Faults) -> Iterator[RawRow]:
     """Yield each line as the field `text`, without its end; blank lines are skipped."""
-    for line, raw in enumerate(opened.file, 1):
+    for line, raw in lines_of(opened, faults):
         try:
-            text = (raw.removeprefix(_BOM) if line == 1 else raw).decode()
+            text = raw.decode()
         except UnicodeDecodeError:
             faults.bad(line, NOT_TEXT, raw)
             continue
@@ -33,13 +29,13 @@ def read_lines(opened: Opened, faults: Faults) -> Iterator[RawRow]:
 
 def read_text(opened: Opened, faults: Faults) -> Iterator[RawRow]:
     """Yield the whole file as one row, with `path`, `name` and `text`; a blank one is skipped."""
-    raw = opened.file.read(LONGEST + 1)
-    if len(raw) > LONGEST:
-        faults.bad(0, f"is longer than {LONGEST >> 20} MB, which is too much for one item", raw)
+    raw = opened.file.read(lines.LONGEST + 1)
+    if len(raw) > lines.LONGEST:
+        faults.bad(0, too_long(), raw)
         return
     try:
         opened.name.encode()
-        text = raw.removeprefix(_BOM).decode()
+        text = raw.removeprefix(BOM).decode()
     except UnicodeEncodeError:
         faults.bad(0, "has a name that is not UTF-8 text", raw)
     except UnicodeDecodeError:

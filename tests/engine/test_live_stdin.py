@@ -235,7 +235,7 @@ async def test_a_stream_of_bad_rows_alone_is_no_job_well_done(desk: Desk, stream
 async def test_a_line_that_never_ends_does_not_fill_the_memory(
     desk: Desk, stream: Stream, monkeypatch: pytest.MonkeyPatch, bad_rows: str
 ):
-    monkeypatch.setattr("batchtop.engine.live.stdin.LONGEST", 1 << 20)
+    monkeypatch.setattr("batchtop.engine.source.lines.LONGEST", 1 << 20)
     stream.rows(range(3))
     async with running(desk, job(desk, bad_rows=bad_rows), stream) as engine:
         await asyncio.to_thread(stream.write, "x" * (1 << 20) + "yy")

@@ -108,9 +108,17 @@ class TestTexts:
                 read(path, format="jsonl")
 
     def test_a_file_too_long_for_an_item_is_told(self, tree, monkeypatch):
-        monkeypatch.setattr("batchtop.engine.source.text.LONGEST", 1 << 20)
+        monkeypatch.setattr("batchtop.engine.source.lines.LONGEST", 1 << 20)
         with pytest.raises(InputError, match=r"d/a: is longer than 1 MB"):
             read(tree(**{"d/a": "x" * (1 << 20) + "y"}) / "d")
+
+    @pytest.mark.parametrize(("name", "row"), [("a.jsonl", '{"id": 1}'), ("a.txt", "one")])
+    def test_a_line_too_long_for_an_item_is_set_aside_unread(self, tree, monkeypatch, name, row):
+        monkeypatch.setattr("batchtop.engine.source.lines.LONGEST", 1 << 10)
+        path = tree(**{name: f"{row}\n{'x' * (3 << 20)}\n{row}\n{'x' * (1 << 10)}y"}) / name
+        with pytest.raises(InputError, match=r"line 2: is longer than 0 MB"):
+            read(path)
+        assert [each.line for each in read(path, bad_rows="reject")] == [1, 3]
 
 
 class TestRows:
