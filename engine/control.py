@@ -10,7 +10,7 @@ from .errors import BatchtopError, UsageError
 from .job import JobSpec
 from .presets import load_presets, profile
 from .redo import PASSING, Redo
-from .runner import Runner
+from .running import RunningJob
 from .settings import Value, parse_all, show
 from .store.commands import Answered, Command
 from .store.inbox import Inbox
@@ -22,11 +22,11 @@ POLL_S: Final = 0.05
 class Jobs(Protocol):
     """The jobs of one engine, as far as commands are about them."""
 
-    async def submit(self, spec: JobSpec, wishes: Collection[str] = (), redo: Redo = PASSING) -> Runner:
+    async def submit(self, spec: JobSpec, wishes: Collection[str] = (), redo: Redo = PASSING) -> RunningJob:
         """Start a job."""
         ...
 
-    def job(self, name: str) -> Runner:
+    def job(self, name: str) -> RunningJob:
         """Return a job that runs; raises UsageError when there is none of that name."""
         ...
 

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from .admission import Budget, Chunks, Slots
 from .batcher import Batcher
+from .choice import Choice
 from .clock import Clock
 from .errors import StoppedError
 from .exchange import Exchange
-from .hold import Hold, soonest
+from .hold import Hold
 from .item import Item
 from .ledger import Ledger
 from .limits import Lane, LaneClosed
@@ -21,9 +21,6 @@ from .settings import Settings
 from .slottime import Occupancy, SlotTime
 from .transports import Transport
 from .wake import Wake
-
-RECHECK_S: Final = 0.05
-"""How often a lane is asked again that waits for somebody else's answer: another job may use it too."""
 
 
 class Dispatcher:
@@ -51,12 +48,9 @@ class Dispatcher:
         self.dropped = 0
         """Items that were at a server when they were dropped: they may have been billed."""
         self._paused = False
-        self._rule = 0
-        """The rule whose items go next; 0 for those of none."""
-        self._next = routes[0]
-        """The way they go."""
         self._routes = routes
         self._exchange = Exchange(transport, clock, self.wake)
+        self._choice = Choice(batcher, routes, self._exchange)
         self._ledger = ledger
         self._budget = budget
         self._clock = clock
@@ -146,7 +140,7 @@ class Dispatcher:
                 now = self._clock.now()
                 self.hold = self._held(now)
                 if self.hold is None:
-                    self._begin(self._take(now))
+                    self._begin(self._choice.take(now, self.settings))
                 else:
                     self._time.change(now, self._occupancy())
                     await self.wake.wait(self.hold.until)
@@ -191,7 +185,7 @@ class Dispatcher:
             or self._slots.hold(now, self.settings)
             or self._chunks.hold(now, self.settings)
             or self._over_budget()
-            or self._none_next(now)
+            or self._choice.hold(now, self.settings)
         )
 
     def _over_budget(self) -> Hold | None:
@@ -201,54 +195,10 @@ class Dispatcher:
             self.end(Hold("budget"))
         return Hold("budget")
 
-    def _none_next(self, now: float) -> Hold | None:
-        """Choose the rule whose items go next, or return why those of none do: the soonest of what ends it."""
-        holds: list[Hold] = []
-        for rule in self.batcher.rules:
-            hold = self._no_item(now, rule) or self._lane_hold(now, rule)
-            if hold is None:
-                self._rule = rule
-                return None
-            holds.append(hold)
-        return holds[0] if len(holds) == 1 else soonest(holds)
-
-    def _no_item(self, now: float, rule: int) -> Hold | None:
-        settings = self.settings
-        ready = self.batcher.ready_at(
-            now, settings.batch_size, settings.max_wait, tokens=settings.batch_tokens, rule=rule
-        )
-        if ready is not None and ready <= now:
-            return None
-        return Hold("retry" if self.batcher.only_retries else "source", ready)
-
-    def _lane_hold(self, now: float, rule: int) -> Hold | None:
-        """Begin no batch while its lane holds back, so that a change of settings reaches the next one."""
-        self._next = self._route(rule)
-        lane = self._next.lane
-        held = lane.hold()
-        if held is None:
-            return Hold("queue", now + RECHECK_S) if self._exchange.waits_for(lane) else None
-        if held.reason == "closed":
-            return None
-        return Hold(held.reason, now + RECHECK_S if held.until is None else held.until)
-
-    def _route(self, rule: int) -> Route:
-        """Return the way a batch goes now; where every lane is closed any will do, it says why and ends the job."""
-        if len(self._routes) == 1:
-            return self._routes[0]
-        enabled = (route for route in self._routes if route.enabled and route.serves(rule))
-        return nearest(self._routes, rule) or next(enabled)
-
     # ── batches ──
 
-    def _take(self, now: float) -> tuple[Item, ...]:
-        settings = self.settings
-        return self.batcher.take(
-            now, settings.batch_size, settings.max_wait, tokens=settings.batch_tokens, rule=self._rule
-        )
-
     def _begin(self, batch: tuple[Item, ...]) -> None:
-        route = self._next
+        route = self._choice.route
         plan = route.task.plan(batch, self.settings.items_per_request)
         if not self._sender.reserve(route, plan.calls):
             return self._sender.give_back(batch)

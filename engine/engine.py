@@ -2,37 +2,32 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 from .clock import Clock, LoopClock
 from .control import Control
 from .ending import End
-from .errors import AuthError, UsageError
+from .errors import UsageError
 from .job import JobSpec
-from .limits import Lane
+from .lanes import Lanes
 from .live import Live, open_live
-from .metrics import Account
 from .parts import put_together
-from .price import FREE, is_priced, rate_of
 from .redo import PASSING, Redo
 from .route import Route
 from .runner import Runner
-from .store import lanes, record
+from .store import record
 from .store.history import lanes_now
 from .store.inbox import Inbox
+from .store.lanes import remembered
 from .store.lock import WorkspaceLock
 from .store.upstream import check_upstream
 from .store.writer import Writer
-from .tasks import build_task
 from .tasks.tokens import counter
-from .taskspec import Place, TaskSpec, places, server_of
-from .text import key_tag
-from .transports import Afar, Around, Transport, Warming, open_worker
+from .transports import Around, Transport, open_worker
 from .transports.http import open_http
 
 HEARTBEAT_S: Final = 0.5
@@ -54,13 +49,12 @@ class Engine:
         clock: Clock | None = None,
     ) -> None:
         self.path = Path(path)
-        self._environment = os.environ if environment is None else environment
-        self._open_transport = transport or partial(open_http, self._environment)
+        environment = os.environ if environment is None else environment
+        self._open_transport = transport or partial(open_http, environment)
         self._clock = clock or LoopClock()
+        self._lanes = Lanes(environment, self._clock)
         self._runners: dict[str, Runner] = {}
         self._runs: dict[str, asyncio.Task[End]] = {}
-        self._lanes: dict[lanes.Identity, Lane] = {}
-        self._remembered: dict[lanes.Identity, bytes] = {}
         self._draining = False
         self._submitting = asyncio.Lock()
 
@@ -71,9 +65,9 @@ class Engine:
             inbox = await stack.enter_async_context(Inbox(self.path, self._writer))
             await inbox.refuse_stale(self._clock.wall())
             self.interrupted = await self._writer.run(record.interrupted)
-            self._remembered = await self._writer.run(lanes.remembered)
-            self._transport = self._open_transport()
-            stack.push_async_callback(self._transport.aclose)
+            self._lanes.recall(await self._writer.run(remembered))
+            self._around = Around(self._open_transport(), self._writer, self._clock)
+            stack.push_async_callback(self._around.http.aclose)
             works = (self._beat(inbox), Control(self, inbox, self._clock).serve())
             self._background = [asyncio.create_task(work) for work in works]
             beating, serving = self._background
@@ -117,12 +111,11 @@ class Engine:
             await asyncio.wait({earlier})  # its last commit may still be on the way
         if spec.task.tokenizer:
             await asyncio.to_thread(counter, spec.task.tokenizer)  # its vocabulary is read, or even fetched, only once
-        routes = self._routes(spec)
+        routes = self._lanes.routes(spec)
         if (upstream := spec.input.job) is not None:
             await self._writer.run(lambda db: check_upstream(db, spec.name, upstream))
         source = open_live(spec, self.path, stdin)
-        around = Around(self._transport, self._writer, self._clock)
-        worker = await asyncio.to_thread(open_worker, spec.task, around)  # it may import a whole library
+        worker = await asyncio.to_thread(open_worker, spec.task, self._around)  # it may import a whole library
         try:
             return await self._begin(spec, wishes, redo, routes=routes, source=source, worker=worker)
         except BaseException:
@@ -143,21 +136,10 @@ class Engine:
         """Have a job run whose worker is there."""
         job, live = await self._writer.run(lambda db: record.register(db, spec, self._clock.wall(), wishes))
         known = await self._writer.run(lambda db: lanes_now(db, job.id))
-        transport, writer, clock = worker or self._transport, self._writer, self._clock
         parts = put_together(
-            spec,
-            job,
-            live=live,
-            lanes=known,
-            routes=routes,
-            writer=writer,
-            transport=transport,
-            clock=clock,
-            source=source,
+            spec, job, self._around, live=live, lanes=known, routes=routes, source=source, worker=worker
         )
-        afar = worker if isinstance(worker, Afar) else None
-        http = self._transport if worker is None and isinstance(self._transport, Warming) else None
-        runner = Runner(spec, job, parts, writer=writer, clock=clock, redo=redo, afar=afar, http=http)
+        runner = Runner(spec, job, parts, self._around, worker=worker, redo=redo)
         self._runners[spec.name] = runner
         self._runs[spec.name] = asyncio.create_task(_run(runner, worker), name=f"batchtop-job-{spec.name}")
         for below in self.active():
@@ -201,57 +183,6 @@ class Engine:
 
     # ── inside ──
 
-    def _routes(self, spec: JobSpec) -> tuple[Route, ...]:
-        """Return the ways to the job's provider, those it falls back to, and those of its rules; one for each lane."""
-        found: dict[Lane, Route] = {}
-        for place in places(spec.task):
-            for route in self._ways(spec, place):
-                known = found.setdefault(route.lane, route)
-                if place.rule:
-                    known.rules = (*known.rules, place.rule)
-        return tuple(found.values())
-
-    def _ways(self, spec: JobSpec, place: Place) -> Iterator[Route]:
-        """Yield one way to a provider for each usable key, or one without where none is needed."""
-        task = place.task
-        names = task.api_key_env
-        found = {name: self._environment.get(name, "").strip() for name in names}
-        keys = {key: name for name, key in reversed(found.items()) if key}
-        if names and not keys:
-            raise AuthError(
-                f"no API key: {' or '.join(names)} is not set in the environment of the engine (pid {os.getpid()});"
-                " export it before the engine starts, or name another variable in"
-                f" {place.table}.api_key_env"
-            )
-        model = "" if task.model == spec.task.model else task.model
-        for name, key in [(name, key) for key, name in reversed(keys.items())] or [("", None)]:
-            used = Account(cost=0.0 if is_priced(task) else None)
-            lane = self._lane(task, name, key)
-            yield Route(lane, build_task(task, key), rate_of(task) or FREE, place.tier, model=model, used=used)
-
-    def _lane(self, task: TaskSpec, key_name: str, key: str | None) -> Lane:
-        """Return the lane that all jobs with this server, model and key share; a closed one gets another chance."""
-        identity = (f"{server_of(task)} {task.model} {key_name}", key_tag(key or ""))
-        lane = self._lanes.get(identity)
-        if lane is None:
-            place = f" @ {_place(server_of(task))}" if task.base_url else ""
-            name = f"{task.model}{place}{' · ' if key_name else ''}{key_name}"
-            lane = self._lanes[identity] = Lane(name, self._clock, secret=key or "")
-            if state := self._remembered.get(identity):
-                lane.restore(state, self._clock.wall())
-        hold = lane.hold()
-        if hold and hold.reason == "closed":
-            lane.reopen()
-        return lane
-
-    def _remember_lanes(self) -> None:
-        """Write down what the lanes have used and learned, where that has changed."""
-        for identity, lane in self._lanes.items():
-            state = lane.saved(self._clock.wall())
-            if state != self._remembered.get(identity):
-                self._remembered[identity] = state
-                lanes.remember(self._writer, identity, state, self._clock.wall())
-
     async def _stop_all(self) -> None:
         for name, run in self._runs.items():
             if not self._runners[name].finishing:
@@ -265,17 +196,11 @@ class Engine:
             while True:
                 self._writer.check_file()
                 inbox.beat(os.getpid(), started_at, self._clock.wall())
-                self._remember_lanes()
+                self._lanes.remember(self._writer)
                 await self._clock.sleep(HEARTBEAT_S)
         finally:
-            self._remember_lanes()
+            self._lanes.remember(self._writer)
             inbox.leave()
-
-
-def _place(base_url: str) -> str:
-    """Return what tells a server from others for people: its host, and the path where that is not what most have."""
-    url = urlsplit(base_url)
-    return url.netloc + url.path.rstrip("/").removesuffix("/v1")
 
 
 async def _run(runner: Runner, worker: Transport | None) -> End:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from .admission import Budget
 from .batcher import Batcher
 from .books import Books
-from .clock import Clock
 from .dials import Dials
 from .dispatch import Dispatcher
 from .feed import Feed
@@ -21,8 +20,7 @@ from .sampler import Sampler
 from .settings import Layer
 from .snapshot import JobRow, LaneState
 from .store import record
-from .store.writer import Writer
-from .transports import Transport
+from .transports import Around, Transport
 from .ways import Ways
 from .weight import weigher
 
@@ -45,16 +43,19 @@ class Parts:
 def put_together(
     spec: JobSpec,
     job: JobRow,
+    around: Around,
     *,
     live: Sequence[Layer],
     lanes: Sequence[LaneState],
     routes: Sequence[Route],
-    writer: Writer,
-    transport: Transport,
-    clock: Clock,
-    source: Live | None = None,
+    source: Live | None,
+    worker: Transport | None,
 ) -> Parts:
-    """Return the parts of a job that is about to run; `live` and `lanes` are what its earlier runs have left."""
+    """Return the parts of a job that is about to run; `live` and `lanes` are what its earlier runs have left.
+
+    Rows may come from a `source` while it runs, and a `worker` takes its calls instead of the HTTP client.
+    """
+    writer, clock, transport = around.writer, around.clock, worker or around.http
 
     def wake() -> None:
         loop.wake()

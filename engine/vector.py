@@ -41,7 +41,10 @@ def is_whole(sent: Sent) -> bool:
 
 
 def pack(sent: Sent, form: Form) -> bytes:
-    """Return a vector as it is stored; raises VectorError for a number that is none, or too large."""
+    """Return a vector as it is stored, with a number beyond 65,504 as float32 in any case.
+
+    Raises VectorError for a number that is none, or too large for that too.
+    """
     packed = SINGLE + (sent if isinstance(sent, bytes) else _swapped(array("f", sent)).tobytes())
     if not _is_finite(packed):
         raise VectorError("a number in the vector is infinite, too large for float32, or none at all (nan)")
@@ -100,12 +103,11 @@ def _is_finite(packed: bytes) -> bool:
 
 
 def _halved(packed: bytes) -> bytes:
+    """Return numbers as float16, where it holds them: what is paid for is kept, and some models have a few beyond."""
     try:
         return HALF + struct.pack(f"<{length(packed)}e", *numbers(packed))
     except OverflowError:
-        raise VectorError(
-            'a number in the vector is beyond 65,504, the largest of float16: set vectors = "float32" in [task]'
-        ) from None
+        return packed
 
 
 _decode = msgspec.json.Decoder(Sent).decode

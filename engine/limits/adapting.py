@@ -1,10 +1,11 @@
 """Which 429s the throttle is told of, and the pace that it answers with. Pure: time comes in as an argument."""
 
 from ..outcome import Outcome
+from .burst import Lately, Sent
 from .headers import RateHeaders
 from .quota import Quota
 from .standing import WELL
-from .throttle import Lately, Sent, Throttle
+from .throttle import Throttle
 
 
 def adapt(

@@ -12,6 +12,7 @@ from ..outcome import Outcome
 from ..snapshot import LaneState
 from ..text import redact
 from .adapting import adapt
+from .burst import Sent
 from .errors import LaneClosed, LaneRefused, RequestTooLarge
 from .estimate import Estimate
 from .headers import RateHeaders, read_rate_headers
@@ -20,7 +21,6 @@ from .line import Grant, Line
 from .quota import Quota
 from .saved import Parts, restore, save
 from .standing import Standing
-from .throttle import Sent
 
 _LEARN_EVERY_S: Final = 1.0
 """How often the headers of good answers are read; those of a 429 or an overload always are."""

@@ -1,16 +1,13 @@
 """The pace that a lane learns from 429s which no stated limit explains. Pure: time comes in as an argument."""
 
 import math
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
+from .burst import Burst, Lately, Sent
 from .places import FEW, Places
 
 _CUT: Final = 0.92
 """The part of what the server took that is sent after a burst of 429s."""
-
-_LEAST_DATA: Final = 10
-"""Requests taken that show a level; where there are fewer, it is half of what was sent."""
 
 _YOUNG_S: Final = 10.0
 """For this long after a burst it is too early to tell a limit of what is in flight from one of the rate."""
@@ -23,9 +20,6 @@ _WINDOW_PLATEAU_S: Final = 30.0
 
 _STEP_S: Final = (1.0, 5.0)
 """The pace grows no more often than this, and no more at a time, however long the answers take."""
-
-_SECOND_S: Final = 3.0
-"""A server that lets the canary of so short a pause through counts by the second; else it counts over the pause too."""
 
 _MINUTE_S: Final = 90.0
 """A server that wants a longer pause counts over hours, to which a pace of a minute does not matter."""
@@ -43,54 +37,6 @@ below a limit hardly any does."""
 
 _WITHOUT_S: Final = 300.0
 """How long a lane whose pace was of no use goes without."""
-
-
-class Sent(NamedTuple):
-    """What is remembered of a request that was sent."""
-
-    number: int
-    """Of all of its lane, in order."""
-    at: float
-    beside: int
-    """How many were in flight when it went, itself among them."""
-
-
-class Lately(NamedTuple):
-    """What a lane sent in the last minute, and what it was allowed to."""
-
-    sent: int
-    seconds: int
-    """Those in which it sent."""
-    limit: int
-    """A minute, 0 for any number."""
-
-
-@dataclass(slots=True)
-class _Burst:
-    """429s that belong together: of requests up to the one sent last when the first of them came."""
-
-    at: float
-    last: int
-    sent: int
-    """Requests up to then, in `sent_s` seconds."""
-    sent_s: float
-    limit: int
-    crowded: bool
-    """Whether the first was refused as one more in flight than ever went well."""
-    certain: bool
-    """Whether that is no chance."""
-    beside: int
-    """The fewest in flight when one was refused."""
-    refused: int = 0
-
-    @property
-    def taken(self) -> int:
-        return self.sent - self.refused
-
-    @property
-    def telling(self) -> bool:
-        """Whether enough was taken to tell a level by."""
-        return self.taken >= _LEAST_DATA
 
 
 class Throttle:
@@ -125,7 +71,7 @@ class Throttle:
         self.rate = 0.0
         """Requests a minute; 0 is no limit."""
         self.places = Places()
-        self._burst: _Burst | None = None
+        self._burst: Burst | None = None
         self._bursts = 0
         self._first = 0
         self._start = self._step = Sent(0, -math.inf, 0)
@@ -185,16 +131,16 @@ class Throttle:
                 self._grow(now, sent)
                 self._step = Sent(last, now, 0)
 
-    def _begin(self, now: float, sent: Sent, last: int, lately: Lately) -> _Burst:
+    def _begin(self, now: float, sent: Sent, last: int, lately: Lately) -> Burst:
         """Tell which measure failed, and take down what was sent: since the last burst, or else in the last minute."""
         count, sent_s = lately.sent, float(lately.seconds)
         if self.rate:
             count, sent_s = last - self._start.number, now - self._start.at
         certain = self.rate > 0 and sent_s >= _YOUNG_S and self._good > 3 * sent.beside
         crowded = self.places.crowded(sent.beside) and (certain or not self.rate or self.places.most < math.inf)
-        return _Burst(now, last, count, max(1.0, sent_s), lately.limit, crowded, certain, sent.beside)
+        return Burst(now, last, count, max(1.0, sent_s), lately.limit, crowded, certain, sent.beside)
 
-    def _react(self, now: float, burst: _Burst, pause_s: float) -> None:
+    def _react(self, now: float, burst: Burst, pause_s: float) -> None:
         """Cut what failed, or both where it is not clear."""
         if pause_s > _MINUTE_S:
             return
@@ -202,28 +148,17 @@ class Throttle:
         if crowded:
             self.places.restrict(burst.beside)
         if not (crowded and burst.certain):
-            level = self._failed_level(burst, pause_s)
+            level = burst.level(pause_s, self._proven if self.rate else None)
             if not self.rate:
                 self._bursts, self._first = 0, burst.last
             self._plateau_s = self._next_plateau_s(burst, pause_s)
             self._age_s = 0.0
             self._set_rate(now, level, _CUT * level)
 
-    def _failed_level(self, burst: _Burst, pause_s: float) -> float:
-        if self.rate:
-            level = self._proven if 2 * burst.taken >= burst.sent else self._proven / 2
-        elif burst.telling:
-            level = 60 * burst.taken / burst.sent_s
-        else:
-            level = max(60 * burst.sent / burst.sent_s, burst.limit) / 2
-        if burst.telling and pause_s > _SECOND_S:
-            level = min(level, 60 * burst.taken / (burst.sent_s + pause_s))
-        return max(1.0, level)
-
-    def _next_plateau_s(self, burst: _Burst, pause_s: float) -> float:
+    def _next_plateau_s(self, burst: Burst, pause_s: float) -> float:
         """Return how long to take: the longer, the longer it went well; by its window where the server counts so."""
         shortest_s, longest_s = _PLATEAU_S
-        if burst.telling and pause_s > _SECOND_S:
+        if burst.is_windowed(pause_s):
             return _WINDOW_PLATEAU_S
         return min(longest_s, max(shortest_s, 1.5 * self._age_s, self._plateau_s / 2))
 

@@ -17,7 +17,7 @@ from ..source.faults import Faults
 from ..source.jsonl import read_jsonl
 from ..source.packed import Opened
 from ..source.rejects import Rejects
-from ..source.row import BadId, RawRow, key_reader
+from ..source.row import RawRow, identified, key_reader
 from ..source.text import read_lines
 from ..store.arrivals import Last
 
@@ -61,17 +61,11 @@ class StandardInput:
     def _records(self, file: BinaryIO, last: Last, rejects: Rejects) -> Iterator[Record]:
         faults = Faults(rejects.add if self._spec.bad_rows == "reject" else None)
         faults.path = NAME
-        key_of = key_reader(self._spec.id)
+        rows = STREAMED[self._spec.format or "jsonl"](Opened(NAME, file, int), faults)
         number = last.number
-        for line, fields, payload in STREAMED[self._spec.format or "jsonl"](Opened(NAME, file, int), faults):
-            number += 1
-            try:
-                key = key_of(number + faults.count, fields)
-            except BadId as problem:
-                number -= 1  # it counts among the faults
-                faults.bad(line, str(problem), payload)
-                continue
-            yield Record(last.line + line, key, fields, payload)
+        for count, record in identified(rows, key_reader(self._spec.id), faults, after=number, base=last.line):
+            number = count
+            yield record
         self.rejected = faults.count
         if faults.count and number == last.number:
             raise faults.all_bad(NAME)

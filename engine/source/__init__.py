@@ -14,7 +14,7 @@ from .packed import Opened, opened
 from .parquet import read_parquet
 from .place import offset, unit
 from .rejects import Rejects
-from .row import BadId, RawRow, Record, Row, key_reader
+from .row import RawRow, Record, Row, identified, key_reader
 from .sqlite import read_sqlite
 from .state import State, state_of
 from .text import read_lines, read_text
@@ -52,15 +52,9 @@ def open_source(
     for base, file in _numbered(files, many=is_many(spec.path)):
         faults.path, faults.unit = file.told, unit(file)
         with _reading(file, spec.query, faults) as (rows, tell):
-            for line, fields, payload in rows:
-                number += 1
-                try:
-                    key = key_of(number + faults.count, fields)
-                except BadId as problem:
-                    number -= 1  # it counts among the faults
-                    faults.bad(line, str(problem), payload)
-                    continue
-                yield Record(base + line, key, fields, payload)
+            for count, record in identified(rows, key_of, faults, after=number, base=base):
+                number = count
+                yield record
                 if number % TOLD_ROWS == 0:
                     at(done + tell())
         done += file.size

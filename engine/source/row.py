@@ -1,13 +1,17 @@
 """One row of an input: as it is read, and as the workspace stores it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from ..settings import did_you_mean
 from ..text import clean
+from .faults import Faults
+
+KeyReader: TypeAlias = Callable[[int, Mapping[str, object]], str]
+"""Gives the id of a row as JSON text, of its number and its fields, or raises BadId."""
 
 RawRow: TypeAlias = tuple[int, Mapping[str, object], bytes]
 """Where a row starts in its file, its fields, and these as JSON."""
@@ -44,8 +48,8 @@ class BadId(Exception):  # noqa: N818 - no error of the program's, but a finding
     """A row without an id that could tell it from others; the text says why."""
 
 
-def key_reader(id_field: str | None) -> Callable[[int, Mapping[str, object]], str]:
-    """Return a function that gives the id of a row as JSON text, of its number and its fields, or raises BadId."""
+def key_reader(id_field: str | None) -> KeyReader:
+    """Return what reads the ids of an input."""
     if id_field is None:
         return lambda number, _fields: str(number)
 
@@ -60,6 +64,21 @@ def key_reader(id_field: str | None) -> Callable[[int, Mapping[str, object]], st
         raise BadId(_odd(fields, id_field))
 
     return key
+
+
+def identified(
+    rows: Iterable[RawRow], key_of: KeyReader, faults: Faults, *, after: int, base: int
+) -> Iterator[tuple[int, Record]]:
+    """Yield each row that has an id, with its number; `after` so many rows, and `base` lines, of the input."""
+    number = after
+    for line, fields, payload in rows:
+        try:
+            key = key_of(number + 1 + faults.count, fields)
+        except BadId as problem:
+            faults.bad(line, str(problem), payload)
+            continue
+        number += 1
+        yield number, Record(base + line, key, fields, payload)
 
 
 def _odd(fields: Mapping[str, object], id_field: str) -> str:

@@ -16,7 +16,7 @@ from ..redo import Redo
 from .migrations import BUSY_TIMEOUT_S
 
 PAGE_BYTES: Final = 8 * 1024 * 1024
-"""So much comes at a time, if those that follow are as large as those before."""
+"""A page ends with the item that makes it as large: what SQLite can hold in one text is not without end."""
 FIRST_ROWS: Final = 100
 
 _KNOWN: Final = """coalesce(
@@ -123,7 +123,7 @@ class Pages:
         await self._db.close()
 
     async def next(self, limit: int) -> list[Found]:
-        """Return the following items, none at the end; fewer than the limit where those before were large."""
+        """Return the following items, none at the end; fewer than the limit where they are large."""
         found = await self._found("row > ? ORDER BY row LIMIT ?", (self.after, min(limit, self._most)))
         if found:
             self.after = found[-1].item.row
@@ -131,15 +131,22 @@ class Pages:
 
     async def these(self, rows: Sequence[int]) -> list[Found]:
         """Return those of these items that are pending."""
-        return await self._found(f"row IN ({', '.join('?' * len(rows))}) ORDER BY row", rows)
+        which = f"row IN ({', '.join('?' * len(rows))}) AND row > ? ORDER BY row"
+        found: list[Found] = []
+        while more := await self._found(which, (*rows, found[-1].item.row if found else 0)):
+            found += more
+        return found
 
     def rewind(self) -> None:
         """Begin again with the first."""
         self.after = 0
 
     async def _found(self, which: str, values: Iterable[object]) -> list[Found]:
-        query = f"""SELECT {_PAGE} FROM (SELECT row, key, payload, digest, {_KNOWN} AS seq
-            FROM items JOIN jobs ON jobs.id = items.job WHERE items.job = ? AND status = 'pending' AND {which})"""
+        query = f"""SELECT {_PAGE} FROM (SELECT items.row, key, payload, digest, {_KNOWN} AS seq
+            FROM (SELECT row, sum(size) OVER (ORDER BY row) - size AS before FROM (SELECT row, length(payload) AS size
+                FROM items WHERE job = ? AND status = 'pending' AND {which})) AS wanted
+            CROSS JOIN items ON items.row = wanted.row CROSS JOIN jobs ON jobs.id = items.job
+            WHERE before < {PAGE_BYTES})"""
         ((text,),) = await self._db.execute_fetchall(query, (self._job, *values))
         rows = sorted(_read_page(text))
         known = await self._known([seq for *_, seq in rows if seq])

@@ -12,7 +12,7 @@ from .tables import STEPS
 
 BUSY_TIMEOUT_S = 10.0
 CACHE_KB: Final = 16_384
-"""A group touches a page for nearly each of its digests; with less room they are written twice, before its commit too."""
+"""A group touches a page for nearly each of its digests; with less room some are written before its commit too."""
 LOG_PAGES: Final = 8_000
 """How long the log grows before it goes to the file, where a page that many groups touched is then written once."""
 

@@ -86,9 +86,14 @@ class EmbeddingsTask:
         return each_for_itself(answers, usage)
 
     def _refused(self, call: Call, response: Response) -> Reply:
-        """Return what a refusal means: one of base64 meets every request alike, and is no fault of these items."""
+        """Return what a refusal means: one of base64 meets every request alike, and is no fault of these items.
+
+        Where a text speaks of it as well, the refusal may only quote that.
+        """
         reply = self._endpoint.refused(call, response)
-        if self._packed and reply.outcome is Outcome.BAD_ITEM and "encoding_format" in reply.message:
+        if not (self._packed and reply.outcome is Outcome.BAD_ITEM and "encoding_format" in reply.message):
+            return reply
+        if not any("encoding_format" in self._text(item) for item in call.items):
             told = f'set encoding = "float" in [task], for a server that has no base64: {reply.message}'
             return self._endpoint.failed(call, Outcome.AUTH, told)
         return reply

@@ -57,9 +57,12 @@ class Cable(Taken):
     @property
     def room(self) -> int:
         """How many more exchanges may begin now."""
-        if self._leaving or not self.usable or not self.ready.done():
-            return 0
-        return self.most - len(self._streams)
+        return self.most - len(self._streams) if self.stays and self.ready.done() else 0
+
+    @property
+    def stays(self) -> bool:
+        """Whether more exchanges may begin, now or once others have ended."""
+        return self.usable and not self._leaving
 
     @property
     def most(self) -> int:

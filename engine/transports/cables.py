@@ -30,7 +30,7 @@ class Cables:
 
     def free(self) -> Cable | None:
         """Return the oldest connection with room, so that those that are not needed grow old; the stale are closed."""
-        self._all = [cable for cable in self._all if cable.usable]
+        self._weed()
         oldest = asyncio.get_running_loop().time() - KEEP_ALIVE_S
         for cable in self._all:
             if cable.idle and cable.idle_since < oldest:
@@ -63,7 +63,7 @@ class Cables:
         """Open as many connections as take so many exchanges, less those that are being opened."""
         each = max([1, *(cable.most for cable in self._all)]) if self._all else MOST_STREAMS
         now = asyncio.get_running_loop().time()
-        while len(self._opening) * each < wanted and now >= self._not_before:
+        while len(self._opening) * each < wanted and (now >= self._not_before or not self._all):
             task = asyncio.ensure_future(self._open_one(self.freed))
             self._opening.add(task)
             task.add_done_callback(self._opened)
@@ -103,11 +103,16 @@ class Cables:
         else:
             self.freed()
 
+    def _weed(self) -> None:
+        """Forget those that are closed, or begin nothing more: what is under way there brings nobody else a place."""
+        self._all = [cable for cable in self._all if cable.stays]
+
     def _opened(self, task: asyncio.Task[Cable | None]) -> None:
         self._opening.discard(task)
+        self._weed()
         error = ClientConnectionError() if task.cancelled() else task.exception()
         cable = None if error else task.result()
-        if cable and not cable.usable:
+        if cable and not cable.stays:
             error = HungUpError(stale=False)
         elif cable:
             self._all.append(cable)
@@ -118,7 +123,7 @@ class Cables:
         for waiter in waiting:
             if waiter.done():
                 continue
-            if error and not any(each.usable for each in self._all):
+            if error and not self._all:
                 waiter.set_exception(error)
             else:
                 waiter.set_result(None)

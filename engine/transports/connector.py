@@ -26,8 +26,13 @@ class Connector(TCPConnector):
         """Return a connection; what a server said on an idle one is no answer to the next request, but its end."""
         key = req.connection_key
         if not self._conns.get(key) and self.opening.begun(key):
-            async with asyncio.timeout(timeout.connect):
+            async with asyncio.timeout(timeout.connect):  # for both, as what is waited for may fail in the end
                 await self.opening.another(key)
+                return await self._silent(req, traces, timeout)
+        return await self._silent(req, traces, timeout)
+
+    async def _silent(self, req: ClientRequest, traces: "list[Trace]", timeout: ClientTimeout) -> Connection:
+        """Return a connection on which nothing came unasked."""
         while True:
             connection = await super().connect(req, traces, timeout)
             if connection.protocol is None or not connection.protocol.should_close:

@@ -56,8 +56,8 @@ class Http2Transport(FastTransport):
             return await super()._send_or_resend(request, target, timeout_s, deadline)
         cables = self._to(target)
         head = fields(request, target)
-        limit_at = min(deadline, asyncio.get_running_loop().time() + connect_limit_s(timeout_s))
         for left in reversed(range(TRIES)):
+            limit_at = min(deadline, asyncio.get_running_loop().time() + connect_limit_s(timeout_s))
             cable = cables.free() or await cables.room(limit_at, deadline)
             if cable is None:
                 break

@@ -276,6 +276,13 @@ async def test_an_archive_of_numpys_has_ids_and_vectors(
     assert (await shell.run("export", "job", "-o", "copy.jsonl", "--format", "npz")).code == 0
 
 
+async def test_an_id_that_would_make_an_archive_huge_is_told(shell: Shell) -> None:
+    stored(shell.folder, [{"id": "x" * 1_001}], [[1.0]], "embeddings")
+    ended = await shell.run("export", "job", "-o", "copy.npz")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "has 1,001 characters" in ended.err
+
+
 @pytest.mark.parametrize(
     ("outputs", "task", "words", "told"),
     [

@@ -5,6 +5,7 @@ import os
 import signal
 
 import psutil
+import pytest
 from batchtop.engine.simulator import Behaviour, Simulator
 from batchtop.engine.store.lock import owner
 
@@ -60,6 +61,24 @@ async def test_leaving_the_dashboard_leaves_the_job_and_attach_returns(shell: Sh
     await until(lambda: shell.state("reviews") == "drained")
     sent = len(provider.arrivals)
     assert len(shell.ids()) == sent
+
+
+@pytest.mark.parametrize("names", [("first",), ("first", "second")])
+async def test_how_jobs_ended_is_told_where_their_list_is_left(
+    names: tuple[str, ...], shell: Shell, provider: Simulator
+) -> None:
+    provider.behaviour = Behaviour(poison="item 3")
+    for name, rows in (("first", 5), ("second", 2)):
+        shell.job(provider.base_url, name=name, rows=rows, source=f"{name}.jsonl", output="")
+    with Terminal(shell, "run", *(f"{name}.toml" for name in names)) as terminal:
+        await terminal.shows("finished")
+        await until(lambda: {shell.state(name) for name in names} == {"finished"})
+        if len(names) == 1:
+            terminal.type("\x1b")
+        await terminal.shows("Jobs")
+        terminal.type("q")
+        assert await terminal.end() == 1, "of the first, which has an item that failed"
+        assert all(f"{name} finished." in terminal.text for name in names)
 
 
 async def test_who_leaves_by_draining_does_not_wait_for_it(shell: Shell, provider: Simulator) -> None:

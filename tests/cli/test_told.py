@@ -42,7 +42,7 @@ def check_lines(lines: list[dict[str, Any]]) -> None:
 
 
 async def test_a_lane_that_cools_is_told(shell: Shell, provider: Simulator) -> None:
-    provider.behaviour = Behaviour(latency_ms=20, rpm=60)
+    provider.behaviour = Behaviour(latency_ms=20, rpm=60, quiet=True)  # what it stated would be kept to
     shell.job(provider.base_url, rows=400, settings="batch_size = 1\nconcurrency = 8")
     process = shell.start("run", "job.toml", "--no-ui")
     await process.says("warn: ")

@@ -6,7 +6,7 @@ import pytest
 from batchtop.engine.item import Item
 from batchtop.engine.limits import Limits
 from batchtop.engine.outcome import Outcome
-from batchtop.engine.route import Route, in_use, nearest
+from batchtop.engine.route import in_use, nearest
 from batchtop.engine.rules import Rules
 from batchtop.engine.taskspec import Rule
 from batchtop.engine.testing import Asked, FakeTransport, answered, dropped, refused
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.looptime(start=START, noop_cycles=0)
 
 def with_rule(job: Job, count: int, ruled: int) -> Job:
     """Make the second way of a job that of a rule, which the first `ruled` items go by."""
-    first, second = job.loop._routes
-    job.loop._routes = [first, Route(second.lane, second.task, second.price, tier=-1, rules=(1,), model="small")]
+    _, second = job.loop._routes
+    second.tier, second.rules, second.model = -1, (1,), "small"
     job.loop._sender.rules = Rules(chat(route=(Rule(model="small"),)))
     items = [Item(row, str(row), {"text": f"text {row}"}, rule=int(row < ruled)) for row in range(count)]
     job.loop.batcher.add(items, now())

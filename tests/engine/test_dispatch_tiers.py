@@ -7,7 +7,6 @@ import pytest
 from batchtop.engine.hold import Hold
 from batchtop.engine.limits import Limits
 from batchtop.engine.outcome import Outcome
-from batchtop.engine.route import Route
 from batchtop.engine.slottime import limiting, shares
 from batchtop.engine.testing import Asked, FakeTransport, answered, dropped, refused
 from batchtop.engine.transports import Response, TransportError
@@ -28,8 +27,8 @@ def down_for_a_while(asked: Asked) -> Response | TransportError:
 
 def with_fallback(job: Job) -> Job:
     """Make the second way of a job a tier of its own, with another model."""
-    first, second = job.loop._routes
-    job.loop._routes = [first, Route(second.lane, second.task, second.price, tier=1, model="spare")]
+    _, second = job.loop._routes
+    second.tier, second.model = 1, "spare"
     return job
 
 

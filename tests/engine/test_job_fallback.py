@@ -1,5 +1,7 @@
 """Fallbacks of a job: read strictly, each a whole task, and none without a price where spending is limited."""
 
+from functools import partial
+
 import msgspec
 import pytest
 from batchtop.engine.answer import Usage
@@ -23,12 +25,7 @@ OPENAI = "https://api.openai.com/v1"
 
 @pytest.fixture
 def load(tmp_path):
-    def read(text):
-        path = tmp_path / "job.toml"
-        path.write_text(text)
-        return load_job(path)
-
-    return read
+    return partial(load_job, tmp_path / "job.toml")
 
 
 def test_fallbacks_are_read_in_their_order_and_travel_unchanged(load):

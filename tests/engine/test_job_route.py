@@ -1,5 +1,7 @@
 """Rules of a job: read strictly, each with a model of its own, and none without a price where spending is limited."""
 
+from functools import partial
+
 import msgspec
 import pytest
 from batchtop.engine.errors import JobFileError, SettingError
@@ -18,12 +20,7 @@ OFTEN = RULE + "escalate_when = "
 
 @pytest.fixture
 def load(tmp_path):
-    def read(text):
-        path = tmp_path / "job.toml"
-        path.write_text(text)
-        return load_job(path)
-
-    return read
+    return partial(load_job, tmp_path / "job.toml")
 
 
 def test_rules_are_read_in_their_order_travel_unchanged_and_change_no_answer(load):

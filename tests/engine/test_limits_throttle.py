@@ -10,8 +10,9 @@ from typing import Protocol
 import pytest
 from batchtop.engine.clock import LoopClock
 from batchtop.engine.limits import Lane, Limits
+from batchtop.engine.limits.burst import Lately, Sent
 from batchtop.engine.limits.places import Places
-from batchtop.engine.limits.throttle import Lately, Sent, Throttle
+from batchtop.engine.limits.throttle import Throttle
 from batchtop.engine.outcome import Outcome
 from hypothesis import given
 from hypothesis import strategies as st

@@ -198,6 +198,19 @@ async def test_large_items_are_read_a_few_at_a_time(desk: Desk, monkeypatch):
     assert max(sizes) > 50
 
 
+async def test_a_page_is_no_larger_for_large_items_that_follow_small_ones(desk: Desk, monkeypatch):
+    """SQLite holds no text of 1 GB, and pages of that size would be the end of the job."""
+    monkeypatch.setattr(items, "PAGE_BYTES", 10_000)
+    await desk.load(*(row(number, "x" * (10 if number < 150 else 5_000)) for number in range(170)))
+    async with Pages(desk.writer.path, desk.job) as pages:
+        sizes = [len(page) for _ in range(20) if (page := await pages.next(100))]
+        again = await pages.these(range(141, 171))
+        assert not await pages.these([9_999])
+    assert sum(sizes) == 170
+    assert max(sizes[2:]) == 2, "the second ends what it begins with, and is then full"
+    assert [found.item.row for found in again] == list(range(141, 171)), "all of them, of whatever size"
+
+
 async def test_an_answer_is_found_at_once_however_many_equal_items_have_it(desk: Desk):
     count = 2_000
     await desk.load(*(row(number) for number in range(count)))

@@ -241,8 +241,12 @@ class TestEmbeddingsRead:
         assert (reply.outcome, reply.usage) == (Outcome.OK, Usage(5, 0))
         alone = self.read(ok(vectors((0, [1e300]))), 1)
         assert (alone.outcome, alone.message) == (Outcome.BAD_ITEM, alone.answers[0].message)
-        halved = self.read(ok(vectors((0, [70_000]))), 1, msgspec.structs.replace(EMBED, vectors="float16"))
-        assert 'set vectors = "float32" in [task]' in halved.message
+
+    def test_a_text_that_a_refusal_quotes_is_no_refusal_of_base64(self):
+        task = build_task(EMBED, None)
+        quoting = b'{"error": {"message": "too long: what encoding_format does", "type": "invalid_request_error"}}'
+        reply = task.read(task.plan([item(0, text="what encoding_format does")]).calls[0], Response(400, {}, quoting))
+        assert reply.outcome is Outcome.BAD_ITEM
 
     REFUSAL = '{"error": {"message": "%s is not supported", "type": "invalid_request_error"}}'
 

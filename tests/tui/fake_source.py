@@ -19,6 +19,7 @@ from batchtop.engine.output.whole import save_new
 from batchtop.engine.presets import Preset, profile
 from batchtop.engine.settings import Layer, Resolved, Value, resolve
 from batchtop.engine.snapshot import (
+    ACTIVE,
     WINDOW_S,
     Change,
     EngineRow,
@@ -296,7 +297,11 @@ class FakeSource:
         if self.current is None or self.current.job.name != job:
             return History()
         made, changes = self.current.samples, self.current.changes
-        turns = last_turns(changes, lambda since, until: [each for each in made if since < each.at <= until])
+        turns = last_turns(
+            changes,
+            lambda since, until: [each for each in made if since < each.at <= until],
+            ended=self.current.job.state not in ACTIVE,
+        )
         lately = [each for each in made if each.at > made[-1].at - MINUTE_S]
         return History(turns, pace_since(lately, turns[-1].at if turns else 0.0))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from batchtop.engine.snapshot import Change
+from batchtop.engine.snapshot import Change, JobState
 from batchtop.tui.screens.history import HistoryScreen
 from batchtop.tui.screens.job import JobScreen
 
@@ -140,6 +140,20 @@ async def test_what_came_of_a_change_is_told_once_there_is_enough_to_judge_by() 
         await tui.press("down")
         await tui.until_shown("▸ 22:13:08")
         assert tui.text().count("too early") == 1, "of the newest alone"
+
+
+@pytest.mark.parametrize("fate", ["another", "ended"])
+async def test_a_change_that_never_had_time_to_tell_is_not_called_early(fate: str) -> None:
+    changes = [*CHANGES, Change(START - 4, "you", "concurrency", 20, 40)]
+    job = replace(snapshot().job, state=JobState.FINISHED) if fate == "ended" else snapshot().job
+    if fate == "another":
+        changes.append(Change(START - 2, "you", "concurrency", 40, 30))
+    async with dashboard(FakeSource(snapshot(job=job, changes=tuple(changes))), size=(160, 48)) as tui:
+        await tui.press("H", *["down"] * (fate == "another"))
+        await tui.until_shown(r"▸ 22:13:16.*too short")
+        assert tui.text().count("too early") == (fate == "another"), "of the newest alone"
+        await tui.press("y")
+        assert tui.app.clipboard.endswith("; too short to tell what came of it")
 
 
 async def test_a_refusal_is_told_and_asked_again_only_after_the_answer() -> None:

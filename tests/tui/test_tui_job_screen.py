@@ -144,6 +144,14 @@ async def test_space_pauses_and_resumes() -> None:
         assert sent(tui) == [("pause", {}), ("resume", {})]
 
 
+async def test_space_takes_a_pause_back_before_it_is_seen() -> None:
+    async with dashboard() as tui:
+        await tui.press("space", "space", "space")
+        await tui.until(lambda: len(sent(tui)) == 3)
+        await tui.until_shown("space resume")
+        assert [verb for verb, _ in sent(tui)] == ["pause", "resume", "pause"]
+
+
 @pytest.mark.parametrize(("keys", "verb"), [("Dy", "drain"), ("xy", "cancel"), ("xd", "drain")])
 async def test_drain_and_cancel_are_confirmed_first(keys: str, verb: str) -> None:
     async with dashboard() as tui:

@@ -225,8 +225,11 @@ async def test_a_job_is_paused_and_resumed_and_no_other() -> None:
         await tui.press("space")
         await tui.until_shown("● running   reviews")
         assert [(job, verb) for job, verb, _ in tui.source.sent] == [("reviews", "pause"), ("reviews", "resume")]
+        await tui.press("space", "space")
+        await tui.until(lambda: len(tui.source.sent) == 4)
+        await tui.until_shown("● running   reviews")
         await tui.press("end", "space")
-        assert len(tui.source.sent) == 2, "an ended job is not paused"
+        assert len(tui.source.sent) == 4, "an ended job is not paused"
 
 
 @pytest.mark.parametrize("options", [{"read_only": True}, {}])

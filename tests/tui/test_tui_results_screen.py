@@ -60,6 +60,16 @@ async def test_ids_that_differ_at_their_end_alone_are_told_apart() -> None:
         assert paths[0] in tui.text(), "in full below the list"
 
 
+async def test_a_vector_is_cut_between_its_numbers() -> None:
+    source = telling(number=2)
+    source.previews = (preview(3, text="[" + ",".join(["-0.125", "0.375"] * 12) + ",-0.1…"),)
+    async with dashboard(source) as tui:
+        await opened(tui, r"▸ .* 3 ")
+        numbers = [each.strip() for each in tui.text().splitlines() if re.search(r"0\.\d+, ", each)]
+        assert len(numbers) > 1
+        assert all(each.endswith((",", "-0.1…")) for each in numbers)
+
+
 async def test_ascii_is_ascii(looks_like: Callable[[str, str], None]) -> None:
     async with dashboard(telling(), ascii_only=True) as tui:
         await opened(tui, "> ")
