@@ -2,7 +2,7 @@
 
     python bench/dashboard.py [idle live attached size] [--seconds 30] [--rows 1000000] [--quick]
 
-idle      bytes and frames written while nothing changes: a job that has ended, and one that is paused
+idle      bytes and frames written while nothing changes: a job that has ended, and one paused for a minute
 live      share of a core and bytes a second, on an engine at 500 items a second that meets 429s
 attached  throughput of an engine that takes a whole core, with a dashboard beside it and without, in turn, in one run
 size      CPU time of a read and of a tick, on a workspace of many items and on a small one
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import psutil
 from batchtop.engine.store.reader import Reader
+from batchtop.tui.figures.series import LATELY_S
 from ratios import Row, arguments, keep, row, share, tell
 from scale import apart, busy_ms, measure_run
 from scale_made import make_nearly_done, write_input
@@ -45,6 +46,7 @@ def idle(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     with work(folder / "idle", 300_000, "batch_size = 1\nconcurrency = 20", "--latency-ms", "20"):
         time.sleep(3)
         subprocess.run([*PROGRAM, "pause", "job"], cwd=folder / "idle", check=True, capture_output=True)
+        time.sleep(LATELY_S)  # until then the last 10 and 60 seconds, which are told, still change
         yield from quiet("paused, the engine beside it", folder / "idle", options)
         subprocess.run([*PROGRAM, "drain", "job"], cwd=folder / "idle", check=True, capture_output=True)
         until(lambda: state(folder / "idle") == "drained")

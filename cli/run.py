@@ -45,7 +45,7 @@ def attach(options: Namespace) -> int:
     if options.job:
         with opened(options.db) as reader:
             reader.known_job(options.job)
-    return watch(options.db, options.job, habits(options))
+    return watch(options.db, [options.job] if options.job else [], habits(options))
 
 
 def home(options: Namespace) -> int:
@@ -58,7 +58,7 @@ def home(options: Namespace) -> int:
     from .habits import habits
     from .watch import watch
 
-    return watch(options.db, None, habits(options))
+    return watch(options.db, [], habits(options))
 
 
 def job_of(options: Namespace) -> JobSpec:
@@ -105,7 +105,7 @@ def start(
     liked = habits(options)  # what is wrong with them is to be known before the job starts
     for each in wanted:
         hand_over(options.db, each.spec, each.wishes, redo)
-    return watch(options.db, specs[0].name if len(specs) == 1 else None, liked)
+    return watch(options.db, [spec.name for spec in specs], liked)
 
 
 def _on_stdout(specs: Sequence[JobSpec]) -> bool:

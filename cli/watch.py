@@ -1,6 +1,7 @@
 """Opens the dashboard, and says on leaving what goes on without it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..engine.ending import EXIT_INTERRUPTED, EXIT_OK
@@ -17,17 +18,23 @@ from .say import say
 from .tell import say_summary
 
 
-def watch(path: Path, job: str | None, habits: Habits) -> int:
-    """Show a job, or the list of jobs, until the person leaves; returns the exit code of a job that has ended."""
+def watch(path: Path, jobs: Sequence[str], habits: Habits) -> int:
+    """Show a job, or the list of jobs, until the person leaves; returns the worst exit code of those that have ended.
+
+    It is about the `jobs` of the command, wherever the dashboard is left, unless on the screen of another job.
+    """
+    job = jobs[0] if len(jobs) == 1 else None
     try:
         left = open_dashboard(_source(path, habits), job=job, habits=habits, workbench=Bench(path))
     except Exception as error:
         from .broken import brief, broken
 
         raise broken(f"the dashboard failed: {brief(error)}; {_goes_on(path, job)}", error, path) from error
-    if left.job is None:
-        return EXIT_INTERRUPTED if left.left is Left.INTERRUPTED else EXIT_OK
-    return _say(path, left)
+    if left.message:
+        say(left.message)
+    about = [left.job] if left.job and left.job not in jobs else jobs
+    codes = [_say(path, replace(left, job=each)) for each in about]
+    return max(codes, default=EXIT_INTERRUPTED if left.left is Left.INTERRUPTED else EXIT_OK)
 
 
 def _source(path: Path, habits: Habits) -> WorkspaceSource:
@@ -47,8 +54,6 @@ def _say(path: Path, left: Exit) -> int:
         snapshot = reader.snapshot(left.job or "")
     if snapshot is None:
         return 0
-    if left.message:
-        say(left.message)
     if snapshot.job.state in ACTIVE and snapshot.engine is None:
         raise StoppedError(f"{path}: the engine of {left.job} has died; run the job again to continue")
     if snapshot.job.state in ACTIVE:

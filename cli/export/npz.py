@@ -21,6 +21,8 @@ _MAGIC: Final = b"\x93NUMPY\x01\x00"
 _ALIGNED: Final = 64
 """Bytes that a header is a multiple of."""
 _LONG: Final = 1 << 63
+_WIDEST: Final = 1_000
+"""Characters of an id: NumPy gives each of them the room of the longest."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,11 @@ class _Shape:
         self.are_half &= result.output.startswith(HALF)
         self.are_int &= isinstance(number := id_value(result.key), int) and -_LONG <= number < _LONG
         self.widest = max(self.widest, len(id_text(result.key)))
+        if self.widest > _WIDEST:
+            raise UsageError(
+                f"the id {result.key[:40]}… has {self.widest:,} characters, and an archive of NumPy's gives each id the"
+                f" room of the longest: {_WIDEST:,} at most; export the job as Parquet or jsonl"
+            )
 
     def id_bytes(self, result: Result) -> bytes:
         """Return an id as its array holds it."""

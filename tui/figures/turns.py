@@ -91,6 +91,8 @@ class Turn:
     changes: tuple[Change, ...]
     before: Pace
     after: Pace
+    over: bool = False
+    """Whether no sample comes any more to judge it by."""
 
     @property
     def step(self) -> Step:
@@ -125,10 +127,11 @@ class Turns:
         if following < len(self._moments) and self._moments[following] - middle <= MINUTE_S:
             self._before[following].add(sample)
 
-    def all(self, run_s: float) -> tuple[Turn, ...]:
+    def all(self, run_s: float, *, ended: bool = False) -> tuple[Turn, ...]:
         """Return the turns; what was changed after the last sample stands at the end of the `run_s`."""
         places = self._places + [run_s] * (len(self._moments) - len(self._places))
-        return tuple(map(Turn, self._moments, places, self._groups, self._before, self._after))
+        over = [True] * (len(self._moments) - 1) + [ended]
+        return tuple(map(Turn, self._moments, places, self._groups, self._before, self._after, over))
 
 
 def grouped(changes: Iterable[Change]) -> list[tuple[Change, ...]]:
@@ -144,16 +147,23 @@ def grouped(changes: Iterable[Change]) -> list[tuple[Change, ...]]:
 
 
 def last_turns(
-    changes: Sequence[Change], samples: Callable[[float, float], Iterable[Sample]], most: int = TURNS_SHOWN
+    changes: Sequence[Change],
+    samples: Callable[[float, float], Iterable[Sample]],
+    most: int = TURNS_SHOWN,
+    *,
+    ended: bool = False,
 ) -> tuple[Turn, ...]:
-    """Return the last turns, oldest first; `samples` gives those that end after a moment and up to another."""
+    """Return the last turns, oldest first; `samples` gives those that end after a moment and up to another.
+
+    Of a job that has `ended` the last turn is over, too.
+    """
     turns, run_s = Turns(changes), 0.0
     moments = [group[0].at for group in grouped(sorted(changes, key=lambda each: each.at))][-most:]
     for since, until in _around(moments):
         for sample in filterfalse(is_idle, samples(since, until)):
             turns.add(sample, run_s)
             run_s += sample.span_s
-    return turns.all(run_s)[-most:]
+    return turns.all(run_s, ended=ended)[-most:]
 
 
 def _around(moments: Iterable[float]) -> Iterator[tuple[float, float]]:

@@ -15,7 +15,7 @@ import msgspec
 from ...engine.errors import WorkspaceError
 from ...engine.failures import Group, Grouped
 from ...engine.job import JobSpec
-from ...engine.snapshot import WINDOW_S, EngineRow, JobRow, Snapshot
+from ...engine.snapshot import ACTIVE, WINDOW_S, EngineRow, JobRow, Snapshot
 from ...engine.store import commands
 from ...engine.store.latest import Latest
 from ...engine.store.rates import Rates
@@ -163,7 +163,8 @@ class WorkspaceSource(LongReads):
             found = reader.job(job)
             if found is None:
                 return History()
-            turns = last_turns(reader.changes(found.id, CHANGES_SHOWN), partial(reader.samples_between, found.id))
+            changes, samples = reader.changes(found.id, CHANGES_SHOWN), partial(reader.samples_between, found.id)
+            turns = last_turns(changes, samples, ended=found.state not in ACTIVE)
             last = turns[-1].at if turns else 0.0
             return History(turns, pace_since(reader.recent(found.id, MINUTE_S), last))
 

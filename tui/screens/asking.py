@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Final, Literal
 
-from ...engine.snapshot import JobState, Snapshot
+from ...engine.snapshot import Snapshot
 from ..board import Board
 from ..exit import Exit, Left
 from ..figures.series import is_live
 from ..messages import Asked
+from ..pausing import Pausing
 from ..reads.courier import Delivery
 from ..widgets.controls import Controls
 from .polling import PollingScreen
@@ -28,6 +29,7 @@ class AskingScreen(PollingScreen, inherit_bindings=False):
     def __init__(self, job: str, board: Board) -> None:
         super().__init__(board)
         self.job = job
+        self.pausing = Pausing()
         self.controls = Controls(board.charset, board.now, id="controls", fixed=board.read_only)
 
     def tell(self, verb: str) -> None:
@@ -43,8 +45,7 @@ class AskingScreen(PollingScreen, inherit_bindings=False):
     @property
     def pause_verb(self) -> str:
         """What the key that pauses does now."""
-        paused = self.snapshot is not None and self.snapshot.job.state is JobState.PAUSED
-        return "resume" if paused else "pause"
+        return self.pausing.verb(self.job, self.snapshot and self.snapshot.job.state)
 
     def action_dial(self, step: Literal[-1, 1]) -> None:
         """Choose the dial above or below."""
@@ -64,7 +65,7 @@ class AskingScreen(PollingScreen, inherit_bindings=False):
 
     def action_pause(self) -> None:
         """Pause, or resume what is paused."""
-        self.tell(self.pause_verb)
+        self.tell(self.pausing.ask(self.job, self.snapshot and self.snapshot.job.state))
 
     def action_retest(self) -> None:
         """Try keys again that were refused or given up."""

@@ -54,6 +54,7 @@ class JobScreen(PanelScreen, inherit_bindings=False):
         if message.snapshot is None:
             self.header.fail(self.job, f"there is no job {self.job!r} in this workspace")
             return
+        self.pausing.read()
         then, told = message.then, self._tells_nothing_new(message.snapshot, message.then)
         self.snapshot = message.snapshot
         before, self.shown = self.shown, then or self.snapshot
@@ -120,6 +121,7 @@ class JobScreen(PanelScreen, inherit_bindings=False):
     def on_delivered(self, message: Delivered) -> None:
         """Show what became of a command, and read what it did."""
         got = message.delivery
+        self.pausing.answered(message.job, got)
         if message.job != self.job:
             self.controls.say(message.text, message.tone)
             return

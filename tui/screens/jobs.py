@@ -7,14 +7,14 @@ from typing import Final
 from textual.geometry import Size
 from textual.message import Message
 
-from ...engine.snapshot import JobState
 from ...engine.text import clean
 from ..actions import bindings
 from ..board import Board
 from ..exit import Exit, Left
 from ..figures.joblist import Entry, Order, matching, totals, trouble_of
 from ..figures.pace import Speeds
-from ..messages import JobsRead, ReadFailed
+from ..messages import Delivered, JobsRead, ReadFailed
+from ..pausing import Pausing
 from ..widgets.jobtable import (
     arranged,
     empty_lines,
@@ -54,7 +54,7 @@ class JobsScreen(FilteredScreen, inherit_bindings=False):
 
     def __init__(self, marked: str, board: Board) -> None:
         super().__init__(marked, board)
-        self.speeds = Speeds()
+        self.speeds, self.pausing = Speeds(), Pausing()
 
     # What is read
 
@@ -67,6 +67,7 @@ class JobsScreen(FilteredScreen, inherit_bindings=False):
 
     def on_jobs_read(self, message: JobsRead) -> None:
         """Show what was read."""
+        self.pausing.read()
         jobs, now = message.jobs, message.at
         paces = self.speeds.read(now, jobs.rows)
         self.found, self.entries = message, [
@@ -76,6 +77,10 @@ class JobsScreen(FilteredScreen, inherit_bindings=False):
         if self.failed:
             self.failed, self.note = False, BLANK
         self.draw()
+
+    def on_delivered(self, message: Delivered) -> None:
+        """Note what came back of a pause, besides what every list does."""
+        self.pausing.answered(message.job, message.delivery)
 
     def on_read_failed(self, message: ReadFailed) -> None:  # noqa: ARG002 - the list says it
         """Note that what is said of it is over with the next read."""
@@ -156,7 +161,7 @@ class JobsScreen(FilteredScreen, inherit_bindings=False):
 
     def _pause_verb(self) -> str:
         marked = self.marked()
-        return "resume" if marked and marked.job.state is JobState.PAUSED else "pause"
+        return self.pausing.verb(marked.job.name, marked.job.state) if marked else "pause"
 
     def action_new(self) -> None:
         """Make a job, step by step."""
@@ -174,7 +179,7 @@ class JobsScreen(FilteredScreen, inherit_bindings=False):
     def action_pause(self) -> None:
         """Pause the marked job, or resume it when it is paused."""
         if marked := self.marked():
-            verb = self._pause_verb()
+            verb = self.pausing.ask(marked.job.name, marked.job.state)
             self.say(f"{clean(marked.job.name)}: {verb} …", "warn")
             self.board.tell(marked.job.name, verb, {})
 

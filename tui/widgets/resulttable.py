@@ -1,5 +1,6 @@
 """Results in rows: when each came, of which item, how it ended, and how what it says begins."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,8 @@ from ..words import format as say
 from ..words.line import Line, Span, fit, line, middle, paragraph, width
 
 _MARK: Final = 2
+_NUMBERS: Final = re.compile(r"\[[-+.,0-9eE]+[\]…]?")
+"""How a vector begins."""
 _MIN_ID: Final = 24
 """So many cells of an id the detail has at least."""
 _IDS: Final = ((160, 36), (120, 24), (76, 14), (0, 11))
@@ -66,7 +69,8 @@ def result_lines(row: Preview, room: Size) -> list[Line]:
     about = ", ".join(each for each in (say.moment(row.at), took, clean(row.model)) if each)
     rest = line("  ", end_span(row), (f"  {about}", "dim"))
     head = line((middle(clean(row.key), max(_MIN_ID, room.width - width(rest))).rstrip(), "strong"), *rest)
-    return [head, *paragraph(row.text or "(empty)", *room)]
+    text = row.text.replace(",", ", ") if _NUMBERS.fullmatch(row.text) else row.text
+    return [head, *paragraph(text or "(empty)", *room)]
 
 
 def _columns(cells: int) -> Sequence[Column]:

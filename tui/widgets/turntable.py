@@ -22,6 +22,8 @@ _NARROW: Final = 70
 _ARROW: Final = " → "
 _TOO_EARLY: Final = "too early"
 """Said once of what came of a change, in place of its figures, until there is enough to judge by."""
+_TOO_SHORT: Final = "too short"
+"""Said where there never will be, as the next change came, or the job ended, before."""
 
 Figure = Callable[[Pace], str]
 FIGURES: Final[tuple[tuple[str, Figure], ...]] = (
@@ -90,7 +92,7 @@ def turn_lines(turn: Turn, room: Size, *, good: bool) -> list[Line]:
 def turn_text(turn: Turn) -> str:
     """Return a turn for the clipboard."""
     numbers = ", ".join(f"{_WORDS.get(name, name)} {each(turn.before)} → {each(turn.after)}" for name, each in FIGURES)
-    came = numbers if turn.after.tells else f"{_TOO_EARLY} to tell what came of it"
+    came = numbers if turn.after.tells else f"{_untold(turn)} to tell what came of it"
     return clean(f"{say.moment(turn.at)} {turn.who}: {', '.join(change_texts(turn))}; {came}", 2_000)
 
 
@@ -111,7 +113,7 @@ def _change(turn: Turn, cells: int) -> str:
 
 def _pair(turn: Turn, figure: Figure, cells: int) -> Line:
     if not turn.after.tells:
-        told = _TOO_EARLY if figure is FIGURES[0][1] else ""
+        told = _untold(turn) if figure is FIGURES[0][1] else ""
         return line((f"{told:^{2 * cells + len(_ARROW)}}", "dim"))
     return line(f"{figure(turn.before):>{cells}}", (_ARROW, "dim"), f"{figure(turn.after):<{cells}}")
 
@@ -119,8 +121,12 @@ def _pair(turn: Turn, figure: Figure, cells: int) -> Line:
 def _number_line(turn: Turn, name: str, figure: Figure, cells: int) -> Line:
     before, after = figure(turn.before), figure(turn.after)
     if not turn.after.tells:
-        after = _TOO_EARLY if figure is FIGURES[0][1] else ""
+        after = _untold(turn) if figure is FIGURES[0][1] else ""
     return line((f"{_WORDS.get(name, name):<15}", "dim"), f"{before:>{cells}}", f"{after:>{cells}}")
+
+
+def _untold(turn: Turn) -> str:
+    return _TOO_SHORT if turn.over else _TOO_EARLY
 
 
 def _cut(texts: list[str], most: int) -> list[str]:

@@ -90,5 +90,5 @@ def join(parts: Iterable[Line], gap: str = "  ") -> Line:
 def paragraph(text: str, cells: int, rows: int) -> list[Line]:
     """Return a text in lines, no more of it than has room; where there are no spaces it is cut by its cells."""
     cells = max(cells, 20)
-    parts = wrap(text[: cells * max(rows, 1)], cells)
+    parts = wrap(text[: cells * max(rows, 1)], cells, break_on_hyphens=False)  # a minus sign is no hyphen
     return [line(piece) for part in parts for piece in chop_cells(part, cells)]
