@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import msgspec
 import uvloop
+from batchtop.cli.serve import on_fast_loop
 from batchtop.engine.engine import Engine
 from batchtop.engine.job import InputSpec, JobSpec, OutputSpec
 from batchtop.engine.settings import Layer
@@ -153,7 +154,7 @@ def stored(folder: Path, texts: int) -> float:
 def measure(case: Case, url: str, options: argparse.Namespace) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         write_rows(Path(name) / "in.jsonl", options.texts)
-        return uvloop.run(run(Path(name), url, case, options))
+        return on_fast_loop(run(Path(name), url, case, options))
 
 
 class _Datum(msgspec.Struct):
