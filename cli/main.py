@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from ..engine.errors import BatchtopError
+from ..engine.errors import BatchtopError, UsageError
 from .parser import HOMES, parser
 from .say import say
 from .streams import secure
@@ -17,6 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words and words[0].endswith(".toml"):
         words.insert(0, "run")
     secure()
+    if words and words[0][:1] != "-" and words[0] not in HOMES:
+        say(_unknown(words[0]), kind="error")
+        return UsageError.exit_code
     options = parser().parse_args(words)
     try:
         code = _command(options.command)(options)
@@ -29,6 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 (a traceback is no message, and 1 would say that items failed)
         return _broken(error, options)
     return code
+
+
+def _unknown(word: str) -> str:
+    """Say what may have been meant by a first word that is neither a command nor a job file."""
+    from ..engine.settings import did_you_mean  # only needed to say what is wrong
+    from ..engine.text import clean
+
+    meant = did_you_mean(word, filter(None, HOMES))
+    return f"'{clean(word, 80)}' is no command, and the name of a job file ends with .toml{meant}"
 
 
 def _interrupted() -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 
 from hypothesis import settings
 
@@ -11,8 +12,12 @@ settings.load_profile("quick")  # `pytest --hypothesis-profile thorough` looks h
 
 
 def pytest_configure() -> None:
-    """Have no event loop around that nobody closes: pytest-asyncio would leave the one it finds to the collector."""
+    """Have no event loop around that nobody closes: pytest-asyncio would leave the one it finds to the collector.
+
+    A shell has what it runs in the background ignore Ctrl-C, and so would all programs that the tests start.
+    """
     asyncio.set_event_loop(None)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()  # what is collected stays
 
 

@@ -82,6 +82,13 @@ async def test_a_bad_input_is_2_and_names_the_line(shell: Shell, provider: Simul
     assert provider.arrivals == []
 
 
+@pytest.mark.parametrize(("word", "meant"), [("exprot", "did you mean 'export'?"), ("reviews.tml", "it can be: run, ")])
+async def test_a_word_that_is_no_command_is_2_and_says_what_one_is(shell: Shell, word: str, meant: str) -> None:
+    ended = await shell.run(word)
+    assert ended.code == 2
+    assert one_line(ended).startswith(f"'{word}' is no command, and the name of a job file ends with .toml; {meant}")
+
+
 async def test_a_missing_job_file_is_2(shell: Shell) -> None:
     ended = await shell.headless("gone.toml")
     assert ended.code == 2
@@ -103,7 +110,7 @@ async def test_a_bad_option_is_2(shell: Shell, words: list[str]) -> None:
     assert words[1].partition("=")[0] in one_line(ended)
 
 
-@pytest.mark.parametrize("words", [["frobnicate"], ["run"], ["set", "job"], ["run", "job.toml", "--wrong"]])
+@pytest.mark.parametrize("words", [["run"], ["set", "job"], ["run", "job.toml", "--wrong"]])
 async def test_bad_usage_is_2(shell: Shell, words: list[str]) -> None:
     ended = await shell.run(*words)
     assert (ended.code, ended.out) == (2, "")
