@@ -23,6 +23,8 @@ MEASURES = (
     "floor",
     "curve",
     "calls",
+    "cycles",
+    "starved",
     "alone",
     "growth",
     "vectors",

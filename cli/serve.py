@@ -30,8 +30,8 @@ LOOK_S: Final = 0.1
 YOUNG: Final = (10_000, 20, 50)
 """How many new objects are looked through for cycles at a time.
 
-Thousands are alive with what is in flight and hardly any are in a cycle: at 700, Python's own number, that took a
-quarter of the loop's time.
+Thousands are alive with what is in flight and hardly any are in a cycle: at 700, Python's own number, a tenth of the
+loop's time goes into that (bench/cycles.py).
 """
 
 

@@ -46,8 +46,8 @@ def _is_export(path: Path) -> bool:
     """Return whether a file is empty, or begins as an export of any format does."""
     if names := column_names(path):
         return _has_heads(names)
-    if member_names(path):
-        return member_names(path) == MEMBERS
+    if members := member_names(path):
+        return members == MEMBERS
     with path.open("rb") as file:
         first = file.readline(MAX_LINE_BYTES)
     return not first or _is_line(first) or _has_heads(first.decode(errors="replace").rstrip("\n").split(","))

@@ -22,8 +22,8 @@ _INSERTS: Final = {
 }
 """Statements by how many rows each takes.
 
-The interpreter's lock goes to the loop for each statement that runs, and a busy one keeps it for 5 ms: where each row
-was a statement, the writer fell behind without end.
+The interpreter's lock is given up for each statement that runs, and a loop that never rests may keep it for 5 ms
+(bench/starved.py).
 """
 
 

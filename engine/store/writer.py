@@ -45,8 +45,8 @@ class Writer:
         self.failure: WorkspaceError | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batchtop-writer")
         self._open = Group()
-        self._closed: list[Group] = []
-        """Groups that are full and wait, in their order."""
+        self._waiting: list[Group] = []
+        """Groups that nothing more goes into, in their order."""
         self._rows = 0
         self._bytes = 0
         self._sinks: dict[int, Sink] = {}
@@ -175,12 +175,12 @@ class Writer:
 
     def _close_group(self) -> None:
         self._open.sinks.update(self._sinks)
-        self._closed.append(self._open)
+        self._waiting.append(self._open)
         self._open = Group()
 
     def _take(self) -> list[Group]:
         self._close_group()
-        groups, self._closed = self._closed, []
+        groups, self._waiting = self._waiting, []
         if not self._closing:
             self._wanted.clear()
             self._full.clear()

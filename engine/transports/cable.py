@@ -24,7 +24,7 @@ from h2.settings import SettingCodes, Settings
 from .aiohttp import STALE_S
 from .failures import AnswerTooLargeError, HungUpError, NotTakenError
 from .frames import Early, Frames
-from .incoming import UnsoundError
+from .incoming import UnsoundError, unreadable
 from .stream import Stream
 from .transport import Response
 from .wire import Taken
@@ -135,9 +135,8 @@ class Cable(Taken):
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(2**30)
         self._flush()
-        if self._maker is not None:
-            # A server may have spoken first, before the connection was taken over: aiohttp has kept that.
-            self._maker.set_parser(Early(self.data_received), None)
+        # A server may have spoken first, before the connection was taken over: aiohttp has kept that.
+        self._maker.set_parser(Early(self.data_received), None)
 
     def _begin(self, head: list[tuple[str, str]], body: bytes) -> tuple[int, Stream]:
         if not self._streams:
@@ -250,7 +249,7 @@ class Cable(Taken):
     def _broken(self) -> None:
         """End everything: what the server says makes no sense."""
         for number in list(self._streams):
-            self._end(number, UnsoundError("malformed HTTP: the answer can't be read"))
+            self._end(number, unreadable())
         if not self.ready.done():
-            self.ready.set_exception(UnsoundError("malformed HTTP: the answer can't be read"))
+            self.ready.set_exception(unreadable())
         self.abort()

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from aiohttp import ClientConnectionError, ConnectionTimeoutError
+from aiohttp import ClientConnectionError
 
 from .aiohttp import KEEP_ALIVE_S
 from .cable import MOST_STREAMS, Cable
@@ -54,7 +54,7 @@ class Cables:
             try:
                 async with asyncio.timeout_at(deadline) if self._all else connecting(limit_at):
                     await waiter
-            except (asyncio.CancelledError, TimeoutError, ConnectionTimeoutError):
+            except (asyncio.CancelledError, TimeoutError):
                 self._leave(waiter)
                 raise
         return None

@@ -57,11 +57,11 @@ class Incoming:
         except (HttpParserError, HttpParserUpgrade):
             self.keep = False
             if not self.whole:
-                raise _unreadable() from None
+                raise unreadable() from None
         if self._size > self._max_bytes:
             raise AnswerTooLargeError(self._max_bytes)
         if self._idle_bytes > MAX_IDLE_BYTES and not self.whole:
-            raise _unreadable()
+            raise unreadable()
 
     @property
     def ends_with_connection(self) -> bool:
@@ -153,7 +153,8 @@ def unpack(body: bytes, coding: str, max_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
-def _unreadable() -> UnsoundError:
+def unreadable() -> UnsoundError:
+    """Return what to say of an answer that is no HTTP."""
     return UnsoundError("malformed HTTP: the answer can't be read")
 
 

@@ -50,10 +50,7 @@ class Opening:
             await asyncio.wait(set(self._tasks))
 
     def _begin(self, where: Hashable, open_one: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        async def begun() -> None:
-            await open_one()
-
-        task = asyncio.create_task(begun())
+        task = asyncio.ensure_future(open_one())
         self._tasks.add(task)
         self._begun[where].append(task)
         task.add_done_callback(self._ended)

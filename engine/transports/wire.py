@@ -17,11 +17,12 @@ class Taken(asyncio.Protocol):
     def __init__(self, connection: Connection) -> None:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
-        self._maker = connection.protocol
-        if self._maker is None or self._maker.transport is None:
+        maker = connection.protocol
+        if maker is None or maker.transport is None:
             connection.close()
             raise ClientConnectionError
-        self._transport = self._maker.transport
+        self._maker = maker
+        self._transport = maker.transport
         self._transport.set_protocol(self)
         self.idle_since = self._loop.time()
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -38,8 +39,7 @@ class Taken(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell aiohttp, and who waits for it, that the connection has gone."""
-        if self._maker is not None:
-            self._maker.connection_lost(exc)
+        self._maker.connection_lost(exc)
         self._connection.close()
         if not self.lost.done():
             self.lost.set_result(None)
