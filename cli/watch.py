@@ -26,7 +26,7 @@ def watch(path: Path, jobs: Sequence[str], habits: Habits) -> int:
     job = jobs[0] if len(jobs) == 1 else None
     try:
         left = open_dashboard(_source(path, habits), job=job, habits=habits, workbench=Bench(path))
-    except Exception as error:
+    except Exception as error:  # whatever broke it: its traceback is kept, and the jobs go on
         from .broken import brief, broken
 
         raise broken(f"the dashboard failed: {brief(error)}; {_goes_on(path, job)}", error, path) from error

@@ -1,6 +1,7 @@
 """The wizard's workbench: the real one, for a real file, against the built-in provider."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,14 +30,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def draft(folder: Path, **values: str) -> Draft:
-    usual = {
-        "path": str(folder / "in.jsonl"),
-        "name": "reviews",
-        "model": "m",
-        "prompt": "{text}",
-        "base_url": "http://x/v1",
-    }
-    return Draft(**(usual | values))  # type: ignore[arg-type]
+    usual = Draft(path=str(folder / "in.jsonl"), name="reviews", model="m", prompt="{text}", base_url="http://x/v1")
+    return replace(usual, **values)
 
 
 def checked(bench: Bench, made: Draft):

@@ -7,7 +7,6 @@ import pytest
 from batchtop.engine.settings import Settings
 from batchtop.engine.snapshot import Change
 from batchtop.tui.figures.good import (
-    LEAST_ITEMS,
     LEAST_S,
     MOST_ERRORS,
     History,
@@ -17,7 +16,7 @@ from batchtop.tui.figures.good import (
     stretches,
     way_back,
 )
-from batchtop.tui.figures.turns import Pace, Turn
+from batchtop.tui.figures.turns import TELLING_ITEMS, Pace, Turn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,7 +81,7 @@ def test_what_is_good_was_told_of_by_enough_and_none_beats_it_in_both(all_went: 
     found = last_good(made)
     if found is None:
         return
-    assert found.pace.done >= LEAST_ITEMS
+    assert found.pace.done >= TELLING_ITEMS
     assert found.pace.span_s >= LEAST_S
     assert (found.pace.error_share or 0) <= MOST_ERRORS
     for other in (each for each in made if each.is_told):

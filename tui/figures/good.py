@@ -8,10 +8,8 @@ from typing import Any, Final
 from ...engine.settings import DIALS, Settings
 from ...engine.snapshot import Sample
 from ...engine.stretches import is_idle
-from .turns import Pace, Step, Turn
+from .turns import TELLING_ITEMS, Pace, Step, Turn
 
-LEAST_ITEMS: Final = 20
-"""So many items that are done say how fast a job was, and how often it failed."""
 LEAST_S: Final = 5.0
 ERRORS_WITHIN: Final = 0.02
 """Shares of errors that differ by no more are alike."""
@@ -49,7 +47,7 @@ class Stretch:
     @property
     def is_told(self) -> bool:
         """Whether enough was done to judge it."""
-        return self.pace.done >= LEAST_ITEMS and self.pace.span_s >= LEAST_S
+        return self.pace.done >= TELLING_ITEMS and self.pace.span_s >= LEAST_S
 
 
 def pace_since(samples: Iterable[Sample], at: float) -> Pace:
@@ -80,7 +78,7 @@ def stretches(history: History, current: Settings) -> tuple[Stretch, ...]:
 def last_good(stretches: Sequence[Stretch]) -> Stretch | None:
     """Return the newest stretch that went well, of stretches that come oldest first, or None where none did.
 
-    Judged are those with at least `LEAST_ITEMS` done in `LEAST_S` or more. A good one has few errors: its share of
+    Judged are those with at least `TELLING_ITEMS` done in `LEAST_S` or more. A good one has few errors: its share of
     requests that ended badly is at most `ERRORS_WITHIN` above the lowest of all, and at most `MOST_ERRORS`. And it is
     fast: of those with few errors, none got more than 1 / `SPEED_WITHIN` of its items done in the same time. What an
     item costs is not looked at: it hangs on prompt and model, which no setting changes.
@@ -106,7 +104,7 @@ def _before(turn: Turn, after: Settings) -> Settings:
 def _telling(last: Pace | None, first: Pace | None) -> Pace:
     """Return the pace that tells of a stretch."""
     found = [pace for pace in (last, first) if pace is not None]
-    return next((pace for pace in found if pace.done >= LEAST_ITEMS), found[0] if found else Pace())
+    return next((pace for pace in found if pace.done >= TELLING_ITEMS), found[0] if found else Pace())
 
 
 def _errors(stretch: Stretch) -> float:
