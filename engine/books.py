@@ -28,13 +28,14 @@ class Books:
     ) -> None:
         """Count a request that ended."""
         for tally in self._tallies():
-            tally.request(outcome, usage, cost, latency_ms, first_ms)
+            tally.request(outcome, usage, cost)
+        self._sampler.span.took(outcome, latency_ms, first_ms)
 
     def settled(self, settled: Settled) -> None:
         """Store an item that is done or failed, and count it."""
         self._writer.put(self._job, settled)
         self._writer.tally(self._job).item(settled.answer)
-        self._sampler.tally.item(settled.answer)
+        self._sampler.span.item(settled.answer)
 
     def known(self, settled: Settled) -> None:
         """Store an item that has the answer of an equal one; it is no part of how fast the job is."""
@@ -49,4 +50,4 @@ class Books:
             tally.spend(spent)
 
     def _tallies(self) -> tuple[Tally, Tally]:
-        return self._writer.tally(self._job), self._sampler.tally
+        return self._writer.tally(self._job), self._sampler.span

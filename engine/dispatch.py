@@ -134,20 +134,24 @@ class Dispatcher:
     async def run(self, want_items: Callable[[], None]) -> None:
         """Return when every item is settled, or, once `stop` is set, when nothing is in flight any more."""
         try:
-            while not (self._done() and not self._tasks):
+            hold = self._fill()
+            while self._tasks or not self._done():
                 if not self.memory.tight or self.batcher.fresh < self.settings.batch_size:
                     want_items()
-                now = self._clock.now()
-                self.hold = self._held(now)
-                if self.hold is None:
-                    self._begin(self._choice.take(now, self.settings))
-                else:
-                    self._time.change(now, self._occupancy())
-                    await self.wake.wait(self.hold.until)
+                await self.wake.wait(hold.until)
                 if self._fault:
                     raise self._fault
+                hold = self._fill()
         finally:
             await self.cancel_in_flight()
+
+    def _fill(self) -> Hold:
+        """Begin batches until one is held back, and return by what."""
+        while (hold := self._held(now := self._clock.now())) is None:
+            self._begin(self._choice.take(now, self.settings))
+        self.hold = hold
+        self._time.change(now, self._occupancy())
+        return hold
 
     async def cancel_in_flight(self) -> None:
         """Drop what is in flight; its items stay pending."""
@@ -180,12 +184,13 @@ class Dispatcher:
             return Hold("paused")
         if self._ledger.full:
             return Hold("sink")
+        settings = self.settings
         return (
-            self.memory.hold(self._slots.in_flight, self.settings.concurrency)
-            or self._slots.hold(now, self.settings)
-            or self._chunks.hold(now, self.settings)
+            self.memory.hold(self._slots.in_flight, settings.concurrency)
+            or self._slots.hold(now, settings)
+            or self._chunks.hold(now, settings)
             or self._over_budget()
-            or self._choice.hold(now, self.settings)
+            or self._choice.hold(now, settings)
         )
 
     def _over_budget(self) -> Hold | None:
@@ -230,9 +235,12 @@ class Dispatcher:
         if self.hold and self.hold.reason in {"trial", "parallel"}:
             self.wake()  # the answer opens the lane, or leaves a place, and its batch may not be over for long
         if len(self._routes) > 1:
-            for each in self._routes:
-                each.lane.try_again()
-        held = route.lane.hold() if route.lane.waiting and len(self._routes) > 1 else None
+            self._look_around(route)
+
+    def _look_around(self, route: Route) -> None:
+        for each in self._routes:
+            each.lane.try_again()
+        held = route.lane.hold() if route.lane.waiting else None
         if held and held.reason in {"cooldown", "breaker"} and may_help(self._routes, route):
             self._exchange.recall(route.lane)
 

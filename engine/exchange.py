@@ -83,7 +83,7 @@ class Exchange:
         if self._shut or not route.enabled:
             raise RecalledError
         try:
-            grant = await self._admitted(route.lane, call.most)
+            grant = route.lane.enter(call.most) or await self._admitted(route.lane, call.most)
         except RequestTooLarge as error:
             return Exchanged(_unanswered(call, Outcome.RATE_LIMITED, str(error)), 0.0, counts=True, too_large=True)
         if self._shut or not route.enabled:
@@ -92,7 +92,8 @@ class Exchange:
         try:
             return await self._sent(route, call, grant, timeout_s)
         finally:
-            route.lane.settle(grant, Outcome.CANCELLED)  # of no effect on a grant that is settled
+            if not grant.settled:
+                route.lane.settle(grant, Outcome.CANCELLED)
 
     async def _sent(self, route: Route, call: Call, grant: Grant, timeout_s: float) -> Exchanged:
         sent = self._clock.now()
@@ -121,8 +122,7 @@ class Exchange:
         return Exchanged(reply, latency_ms, counts)
 
     async def _admitted(self, lane: Lane, most: Usage) -> Grant:
-        if grant := lane.enter(most):
-            return grant
+        """Wait for a lane that does not let a call through at once."""
         wait = asyncio.ensure_future(lane.admit(most, self))
         self._waits[wait] = lane
         self._waiting[lane] += 1

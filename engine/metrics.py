@@ -25,27 +25,15 @@ class Tally:
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
-    latency: Histogram = field(default_factory=Histogram)
-    first: Histogram = field(default_factory=Histogram)
-    """When answers began that were streamed."""
     spent: dict[str, float] = field(default_factory=dict[str, float])
     """Slot-seconds by what they were spent on."""
 
-    def request(
-        self, outcome: Outcome, usage: Usage, cost: float, latency_ms: float, first_ms: float | None = None
-    ) -> None:
-        """Count one request that has ended; failed ones are billed too.
-
-        Latency is that of answers, and of waits for one that never came: a refusal at once would make it look better.
-        """
+    def request(self, outcome: Outcome, usage: Usage, cost: float) -> None:
+        """Count one request that has ended; failed ones are billed too."""
         self.requests += 1
         self.tokens_in += usage.tokens_in
         self.tokens_out += usage.tokens_out
         self.cost += cost
-        if outcome in _WAITED_FOR:
-            self.latency.record(latency_ms)
-        if first_ms is not None:
-            self.first.record(first_ms)
         if outcome is not Outcome.OK:
             self.errors[outcome] += 1
 
@@ -60,6 +48,25 @@ class Tally:
             self.cut += answer.finish_reason == "length"
         else:
             self.failed += 1
+
+
+@dataclass(slots=True)
+class Span(Tally):
+    """What one job has done in a span of time, and how long its requests took."""
+
+    latency: Histogram = field(default_factory=Histogram)
+    first: Histogram = field(default_factory=Histogram)
+    """When answers began that were streamed."""
+
+    def took(self, outcome: Outcome, latency_ms: float, first_ms: float | None) -> None:
+        """Count how long a request took.
+
+        Latency is that of answers, and of waits for one that never came: a refusal at once would make it look better.
+        """
+        if outcome in _WAITED_FOR:
+            self.latency.record(latency_ms)
+        if first_ms is not None:
+            self.first.record(first_ms)
 
 
 @dataclass(slots=True)

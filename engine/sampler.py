@@ -3,19 +3,19 @@
 import psutil
 
 from .clock import Clock
-from .metrics import Tally
+from .metrics import Span
 from .snapshot import Sample
 
 
 class Sampler:
-    """Turns the tally of a span into a Sample; one for each running job."""
+    """Turns what was done in a span of time into a Sample; one for each running job."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._process = psutil.Process()
         self._process.cpu_percent()  # the first call only sets the mark that the next one measures from
         self._begun = clock.now()
-        self.tally = Tally()
+        self.span = Span()
 
     def begin(self) -> None:
         """Begin the first span now: what was before is no part of how fast the job is."""
@@ -32,28 +32,28 @@ class Sampler:
         rpm_limit: int = 0,
     ) -> Sample:
         """Return what happened since the last call, with how things stand, and begin a new span."""
-        tally, self.tally = self.tally, Tally()
+        span, self.span = self.span, Span()
         now = self._clock.now()
         begun, self._begun = self._begun, now
         return Sample(
             at=self._clock.wall(),
             span_s=now - begun,
-            items=tally.items,
-            failed=tally.failed,
-            requests=tally.requests,
-            errors=tally.errors,
-            latency=tally.latency,
+            items=span.items,
+            failed=span.failed,
+            requests=span.requests,
+            errors=span.errors,
+            latency=span.latency,
             in_flight=in_flight,
             target=target,
-            tokens_in=tally.tokens_in,
-            tokens_out=tally.tokens_out,
-            cost=tally.cost,
+            tokens_in=span.tokens_in,
+            tokens_out=span.tokens_out,
+            cost=span.cost,
             backlog=backlog,
             rss_mb=self._process.memory_info().rss / 1e6,
             cpu=self._process.cpu_percent() / 100,
-            spent=tally.spent,
+            spent=span.spent,
             lag_ms=lag_ms,
             connections=connections,
             rpm_limit=rpm_limit,
-            first=tally.first,
+            first=span.first,
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +28,7 @@ from .tasks import Call, Reply
 MOST_TOO_LARGE: Final = 20
 """So many items in a row that no limit has room for show that the limit is the matter."""
 
+_NOTHING_SAID: Final = Usage()
 _MAYBE_BILLED: Final = frozenset({Outcome.OK, Outcome.SHORT_REPLY, Outcome.TIMEOUT})
 
 
@@ -55,14 +56,11 @@ class Sender:
 
     def reserve(self, route: Route, calls: Sequence[Call]) -> bool:
         """Set aside what the calls may cost, or return False when the budget has no room for it."""
-        return self.budget.reserve(sum(_at_most(route, call) for call in calls), self.settings.cost)
+        return self.budget.reserve(sum([_at_most(route, call) for call in calls]), self.settings.cost)
 
-    async def send(self, route: Route, calls: Sequence[Call]) -> None:
-        """Return when all calls of a batch, whose cost is reserved, are settled."""
-        if len(calls) == 1:
-            await self._call(route, calls[0])
-        else:
-            await asyncio.gather(*(self._call(route, call) for call in calls))
+    def send(self, route: Route, calls: Sequence[Call]) -> Coroutine[None, None, None]:
+        """Return what ends when all calls of a batch, whose cost is reserved, are settled."""
+        return self._call(route, calls[0]) if len(calls) == 1 else self._all(route, calls)
 
     def settle(
         self,
@@ -103,6 +101,9 @@ class Sender:
         now = self.clock.now()
         for item in batch:
             self.batcher.again(item, now)
+
+    async def _all(self, route: Route, calls: Sequence[Call]) -> None:
+        await asyncio.gather(*(self._call(route, call) for call in calls))
 
     async def _call(self, route: Route, call: Call) -> None:
         cost = 0.0
@@ -145,9 +146,10 @@ class Sender:
                 self._keep(item, answer, route, 0.0, item.attempts)
 
     def _take_answers(self, route: Route, call: Call, done: Exchanged) -> None:
-        spoiled = _is_spoiled(call, done)
+        spoiled = done.reply.outcome is not Outcome.OK and _is_spoiled(call, done)
         items = self._tried_together(route, call, done) if spoiled else call.items
-        self.batcher.add_parts(self._follow(items, done.reply.outcome, spoiled=spoiled))
+        if parts := self._follow(items, done.reply.outcome, spoiled=spoiled):
+            self.batcher.add_parts(parts)
         if spoiled:
             return
         when = (self.clock.now(), random.random()) if call.apart else None  # noqa: S311 (jitter, not a secret)
@@ -213,8 +215,9 @@ def _cost(route: Route, call: Call, reply: Reply) -> float:
 
     What is answered apart is billed apart: a file of which nothing came in time costs nothing.
     """
-    maybe = reply.outcome in _MAYBE_BILLED and not (call.apart and reply.outcome is Outcome.TIMEOUT)
-    return _at_most(route, call) if maybe and reply.usage == Usage() else route.price.of(reply.usage)
+    unsaid = reply.usage == _NOTHING_SAID and reply.outcome in _MAYBE_BILLED
+    maybe = unsaid and not (call.apart and reply.outcome is Outcome.TIMEOUT)
+    return _at_most(route, call) if maybe else route.price.of(reply.usage)
 
 
 def _at_most(route: Route, call: Call) -> float:

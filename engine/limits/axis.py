@@ -70,12 +70,13 @@ class MinuteAxis(Axis):
         """Return from when one more may be sent."""
         return max(self.pace.free_at, self.remains.ready_at(now, self.sent, self.last))
 
-    def take(self, now: float, amount: int) -> None:
-        """Count a request."""
+    def take(self, now: float, amount: int) -> int:
+        """Count a request, and return what has been sent in all with it."""
         self.sent += amount
         self.last = amount
         if self.pace.rate:
             self.pace.take(now, amount)
+        return self.sent
 
     def amend(self, at: float, surplus: int) -> None:
         """Count less than was taken for a request sent at `at`."""
@@ -97,10 +98,11 @@ class DayAxis(Axis):
         own_at = self.day.free_at(now, self.job) if self.job else -math.inf
         return max(own_at, self.remains.ready_at(now, self.sent))
 
-    def take(self, now: float, amount: int) -> None:
-        """Count a request."""
+    def take(self, now: float, amount: int) -> int:
+        """Count a request, and return what has been sent in all with it."""
         self.sent += amount
         self.day.add(now, amount)
+        return self.sent
 
     def give_back(self) -> None:
         """Forget a request that was never sent."""

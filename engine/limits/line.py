@@ -3,8 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from ..answer import Usage
 from ..clock import Clock
@@ -15,8 +16,7 @@ TIMER_S: Final = 0.005
 """The shortest timer: shorter ones are rounded by event loops, and cost more than the sends they part."""
 
 
-@dataclass(slots=True, eq=False)
-class Grant:
+class Grant(Struct, eq=False):
     """Leave to send one request, to be settled once, however it ends, or given back."""
 
     most: Usage

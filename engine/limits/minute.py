@@ -22,6 +22,10 @@ class Minute:
         """Count what was sent at `at`, a moment that may lie in the past."""
         self._add(at, requests, used.tokens_in, used.tokens_out)
 
+    def amend(self, at: float, reserved: Usage, used: Usage) -> None:
+        """Count what was used in the place of what was reserved."""
+        self._add(at, 0, used.tokens_in - reserved.tokens_in, used.tokens_out - reserved.tokens_out)
+
     def take_back(self, at: float, requests: int, used: Usage) -> None:
         """Count less for a moment."""
         self._add(at, -requests, -used.tokens_in, -used.tokens_out)

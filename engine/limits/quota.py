@@ -3,6 +3,8 @@
 import math
 from typing import Final, NamedTuple, TypeAlias
 
+from msgspec import Struct
+
 from ..answer import Usage
 from ..hold import Hold
 from .axis import DayAxis, MinuteAxis, Name
@@ -21,7 +23,7 @@ Counts: TypeAlias = tuple[int, int, int, int, int]
 """A number for each axis, in the order of the names."""
 
 
-class Mark(NamedTuple):
+class Mark(Struct, frozen=True):
     """When a request was sent, and what had been sent in all by then, itself included."""
 
     at: float
@@ -65,6 +67,8 @@ class Quota:
         self.resets_at = -math.inf
         """When the server's windows are fresh again, as far as it said."""
         self._limiting: list[MinuteAxis | DayAxis] = []
+        self._sized: list[tuple[MinuteAxis, int]] = []
+        """Limits of tokens in force, and the place of each among the axes."""
         self._owners: dict[str, Limits] = {}
 
     @property
@@ -142,14 +146,16 @@ class Quota:
             for axis in self.axes
             if axis.limit or axis.remains.left(now, axis.sent) or (axis is self.requests and self.requests.cap)
         ]
+        self._sized = [(axis, place) for place, axis in enumerate(self.by_minute) if place and axis.limit]
         return bool(changed)
 
     # ── the requests ──
 
     def misfit(self, most: Usage) -> Misfit | None:
         """Return why a request never fits, or None."""
-        for axis, tokens in zip(self.by_minute[1:], (most.total, most.tokens_in, most.tokens_out), strict=True):
-            if tokens > axis.limit > 0:
+        for axis, place in self._sized:
+            tokens = _counts(1, most)[place]
+            if tokens > axis.limit:
                 return Misfit(tokens, axis.limit, axis.name, axis.source)
         return None
 
@@ -164,20 +170,24 @@ class Quota:
 
     def take(self, now: float, reserved: Usage) -> Mark:
         """Count a request and reserve its tokens."""
-        for axis, amount in zip(self.axes, _counts(1, reserved), strict=True):
-            axis.take(now, amount)
+        tokens_in, tokens_out = reserved.tokens_in, reserved.tokens_out
         self.sent.add(now, 1, reserved)
-        return Mark(
-            now, (self.requests.sent, self.tokens.sent, self.tokens_in.sent, self.tokens_out.sent, self.daily.sent)
+        sent = (
+            self.requests.take(now, 1),
+            self.tokens.take(now, tokens_in + tokens_out),
+            self.tokens_in.take(now, tokens_in),
+            self.tokens_out.take(now, tokens_out),
+            self.daily.take(now, 1),
         )
+        return Mark(now, sent)
 
     def correct(self, at: float, *, reserved: Usage, used: Usage) -> None:
         """Count what a request sent at `at` really used, in the place of what was reserved."""
-        self.tokens.amend(at, reserved.total - used.total)
-        self.tokens_in.amend(at, reserved.tokens_in - used.tokens_in)
-        self.tokens_out.amend(at, reserved.tokens_out - used.tokens_out)
-        self.sent.take_back(at, 0, reserved)
-        self.sent.add(at, 0, used)
+        spare_in, spare_out = reserved.tokens_in - used.tokens_in, reserved.tokens_out - used.tokens_out
+        self.tokens.amend(at, spare_in + spare_out)
+        self.tokens_in.amend(at, spare_in)
+        self.tokens_out.amend(at, spare_out)
+        self.sent.amend(at, reserved, used)
 
     def give_back(self, at: float, reserved: Usage) -> None:
         """Forget a request that was counted at `at` and never sent."""

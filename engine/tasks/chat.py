@@ -65,6 +65,7 @@ class ChatTask:
         self._head = {"model": spec.model} | (_STREAMED if spec.stream else {})
         self._tail = {key: value for key, value in own.items() if value is not None} | spec.parameters
         self._form = None if spec.images else form_of(self._tail.get("response_format"))
+        self._longest = _longest_answer(self._tail)
         self._cut = _CUT_SHORT.get(spec.on_length)
         self._size = sizer(spec.tokenizer)
 
@@ -145,21 +146,22 @@ class ChatTask:
         return _Texts(system, self._prompt.render(item.fields), images)
 
     def _call(self, fit: _Fit) -> Call:
-        items = tuple(item for item, _ in fit)
-        texts = fit[0][1]
         if len(fit) == 1 or not self._form:
-            return self._asked(items, texts, self._tail, _longest_answer(self._tail))
+            item, texts = fit[0]
+            return self._asked((item,), texts, self._tail, self._longest)
+        items, (texts, *_) = zip(*fit, strict=True)
         system = f"{texts.system}\n\n{INSTRUCTION}" if texts.system else INSTRUCTION
         packed = _Texts(system, question([each.prompt for _, each in fit]))
-        most = len(fit) * (_longest_answer(self._tail) + ENVELOPE_TOKENS)
+        most = len(fit) * (self._longest + ENVELOPE_TOKENS)
         return self._asked(items, packed, _packed_tail(self._tail, self._form, len(fit)), most)
 
     def _asked(self, items: tuple[Item, ...], texts: _Texts, tail: dict[str, object], tokens_out: int) -> Call:
-        said = [("system", texts.system or ""), ("user", texts.prompt)][texts.system is None :]
-        messages: list[object] = [{"role": role, "content": text} for role, text in said]
+        messages: list[object] = [{"role": "user", "content": texts.prompt}]
+        if texts.system is not None:
+            messages.insert(0, {"role": "system", "content": texts.system})
         body = {**self._head, "messages": messages, **tail}
         request = self._endpoint.request(body)
-        tokens_in = self._size(request.body, _billed(said, tail), MESSAGE_TOKENS)
+        tokens_in = self._size(request.body, _billed(texts, tail), MESSAGE_TOKENS)
         if texts.images:  # their bytes, where they are in the URL, say nothing of their tokens
             request = self._endpoint.request({**body, "messages": [*messages[:-1], _with_images(texts)]})
             tokens_in += IMAGE_TOKENS * len(texts.images)
@@ -189,9 +191,11 @@ def _packed_tail(tail: dict[str, object], form: Form, count: int) -> dict[str, o
     return {**tail, **limits, "response_format": form.response_format}
 
 
-def _billed(said: Sequence[tuple[str, str]], tail: dict[str, object]) -> Iterator[str]:
+def _billed(texts: _Texts, tail: dict[str, object]) -> Iterator[str]:
     """Yield the texts that become the prompt: tools and schemas among the parameters do too, plain numbers don't."""
-    yield from (text for _, text in said)
+    if texts.system is not None:
+        yield texts.system
+    yield texts.prompt
     nested: dict[str, object] = {key: value for key, value in tail.items() if isinstance(value, dict | list)}
     yield msgspec.json.encode(nested).decode() if nested else ""
 

@@ -74,9 +74,9 @@ async def test_results_items_and_totals_tell_the_same_story(writer: Writer, work
         (Outcome.OVERLOADED, Usage(1, 0)),
         (Outcome.OVERLOADED, Usage()),
     ):
-        writer.tally(job).request(outcome, usage, 0.0, 5.0)
+        writer.tally(job).request(outcome, usage, 0.0)
     await writer.flush()
-    writer.tally(job).request(Outcome.TIMEOUT, Usage(), 0.0, 5.0)
+    writer.tally(job).request(Outcome.TIMEOUT, Usage(), 0.0)
     await writer.flush()
     assert rows_of(workspace, RESULTS) == [
         (1, "ok", b'"yes"', None, 1),
