@@ -5,7 +5,7 @@ from msgspec import Struct
 from .outcome import Outcome
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     """Tokens of one request: what it was billed for, as the server's `usage` says, or what it may come to at most."""
 
     tokens_in: int = 0
@@ -19,7 +19,7 @@ class Usage(Struct, frozen=True):
         return self.tokens_in + self.tokens_out
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """What one attempt brought for one item."""
 
     outcome: Outcome

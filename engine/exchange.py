@@ -15,7 +15,7 @@ from .tasks import Call, Reply
 from .transports import Transport, TransportError
 
 
-class Exchanged(Struct, frozen=True):
+class Exchanged(Struct, frozen=True, gc=False):
     """What one call brought."""
 
     reply: Reply

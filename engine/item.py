@@ -14,7 +14,7 @@ MOST_TRIES: Final = 20
 MESSAGE_CHARACTERS: Final = 300
 
 
-class Try(Struct, frozen=True):
+class Try(Struct, frozen=True, gc=False):
     """An attempt that ended badly and led to another one."""
 
     at: float
@@ -31,7 +31,7 @@ class Try(Struct, frozen=True):
     """How many there were of its kind in a row, of which this is the last; only those that cost nothing are folded."""
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """A row as it was read back from the workspace."""
 
     row: int

@@ -8,7 +8,7 @@ from .outcome import REFUSED, RETRIED_BY_RERUN, Outcome
 from .retry import backoff_s
 
 
-class Settled(Struct, frozen=True):
+class Settled(Struct, frozen=True, gc=False):
     """An item that is done or has failed, ready to be stored."""
 
     item: Item
@@ -23,14 +23,14 @@ class Settled(Struct, frozen=True):
     """Whether it was not asked, but has the answer of an equal item."""
 
 
-class Again(Struct, frozen=True):
+class Again(Struct, frozen=True, gc=False):
     """An item to be tried once more, not before `after_s` seconds have passed."""
 
     after_s: float
     attempts: int
 
 
-class PutBack(Struct, frozen=True):
+class PutBack(Struct, frozen=True, gc=False):
     """An item that stays pending: its job is being cancelled, or its key is refused; it did nothing wrong."""
 
 

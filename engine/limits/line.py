@@ -16,7 +16,7 @@ TIMER_S: Final = 0.005
 """The shortest timer: shorter ones are rounded by event loops, and cost more than the sends they part."""
 
 
-class Grant(Struct, eq=False):
+class Grant(Struct, eq=False, gc=False):
     """Leave to send one request, to be settled once, however it ends, or given back."""
 
     most: Usage

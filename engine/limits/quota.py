@@ -23,7 +23,7 @@ Counts: TypeAlias = tuple[int, int, int, int, int]
 """A number for each axis, in the order of the names."""
 
 
-class Mark(Struct, frozen=True):
+class Mark(Struct, frozen=True, gc=False):
     """When a request was sent, and what had been sent in all by then, itself included."""
 
     at: float

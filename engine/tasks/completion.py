@@ -17,13 +17,13 @@ _DONE: Final = b"[DONE]"
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-class Part(Struct):
+class Part(Struct, gc=False):
     """A piece of a message that comes in several."""
 
     text: str | None = None
 
 
-class Message(Struct):
+class Message(Struct, gc=False):
     """What was answered."""
 
     content: str | list[Part] | None = None
@@ -36,14 +36,14 @@ class Message(Struct):
         return self.content
 
 
-class Choice(Struct):
+class Choice(Struct, gc=False):
     """One answer, and why it ends where it does."""
 
     message: Message
     finish_reason: str | None = None
 
 
-class Completion(Struct):
+class Completion(Struct, gc=False):
     """A body of /v1/chat/completions."""
 
     choices: list[Choice]

@@ -18,7 +18,7 @@ MOST_TOKENS: Final = 1_000_000_000
 BEARER: Final = "Authorization: Bearer {key}"
 
 
-class UsageBlock(msgspec.Struct):
+class UsageBlock(msgspec.Struct, gc=False):
     """The `usage` of a response; servers leave out what they don't count."""
 
     prompt_tokens: float | None = None
@@ -30,7 +30,7 @@ class UsageBlock(msgspec.Struct):
 
 
 def _tokens(number: float | None) -> int:
-    return int(min(max(number or 0, 0), MOST_TOKENS))
+    return int(min(number, MOST_TOKENS)) if number and number > 0 else 0
 
 
 class Endpoint:

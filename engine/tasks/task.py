@@ -11,7 +11,7 @@ from ..outcome import Outcome
 from ..transports import Request, Response
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """One request and the items it answers."""
 
     items: tuple[Item, ...]
@@ -22,14 +22,14 @@ class Call(Struct, frozen=True):
     """Whether its items are asked each by itself though they travel together: none can spoil it for the others."""
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, gc=False):
     """The calls a batch needs, and the items that can't become one (a missing template field)."""
 
     calls: tuple[Call, ...]
     unfit: tuple[tuple[Item, Answer], ...] = ()
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, gc=False):
     """What a response means: one outcome for the call, and one answer an item, in the call's order."""
 
     outcome: Outcome

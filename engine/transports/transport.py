@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from ..outcome import Outcome
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, frozen=True, gc=False):
     """One call; the body is sent as it is. Where no HTTP is spoken, the URL says what is asked in another scheme."""
 
     url: str
@@ -21,7 +21,7 @@ class Request(Struct, frozen=True):
         return f"Request({self.method} {self.url}, {len(self.body):,} bytes)"
 
 
-class Response(Struct, frozen=True):
+class Response(Struct, frozen=True, gc=False):
     """A whole answer; header names are lower case."""
 
     status: int
