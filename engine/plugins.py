@@ -29,7 +29,7 @@ def plugin_class(kind: str) -> "type[Plugin]":
     entry = _entry(kind)
     try:
         found = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TaskError(f"task.type: {_whose(entry)} can't be used: {told(error)}") from error
     from .plugin import TaskPlugin  # noqa: PLC0415 (a plug-in's own import is what needs the rest of the engine)
 
@@ -45,7 +45,7 @@ def open_plugin(spec: PluginSpec) -> "Plugin":
         return found(msgspec.convert(spec.options, found.takes), Path(spec.path))
     except BatchtopError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TaskError(f"task: a task of type {spec.kind!r} can't be made of these options: {told(error)}") from error
 
 
@@ -54,7 +54,7 @@ def texts_of(spec: PluginSpec) -> tuple[str, ...]:
     plugin = open_plugin(spec)
     try:
         return msgspec.convert(plugin.texts(), tuple[str, ...])
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TaskError(f"task.type: the texts() of {spec.kind!r} can't be used: {told(error)}") from error
 
 

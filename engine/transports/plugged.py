@@ -20,7 +20,7 @@ def open_plugged(kind: str, plugin: "Plugin") -> Transport | None:
         worker = plugin.worker()
     except BatchtopError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TaskError(f"task.type: {kind!r} can't be used: {told(error)}") from error
     return None if worker is None else PluggedTransport(kind, worker)
 

@@ -66,6 +66,8 @@ class Odd(TaskPlugin[Options]):
             raise TaskError("the worker is out")
         if self.options.does == "breaks":
             raise OSError("the worker broke")
+        if self.options.does == "quits":
+            raise SystemExit("the worker left")
         return Worker(self.options.does)
 
 
@@ -237,6 +239,7 @@ def test_a_job_can_be_read_without_its_package_and_is_told_what_it_lacks():
     [
         ({"a": "nowhere_at_all:X"}, "'a' of the package bad can't be used: ModuleNotFoundError: No module named"),
         ({"a": "broken_one:X"}, "'a' of the package bad can't be used: ZeroDivisionError: division by zero"),
+        ({"a": "leaving_one:X"}, "'a' of the package bad can't be used: SystemExit: 3"),
         (
             {"a": "odd_tasks:NEITHER"},
             "'a' of the package bad can't be used: odd_tasks:NEITHER is no class of TaskPlugin",
@@ -244,7 +247,7 @@ def test_a_job_can_be_read_without_its_package_and_is_told_what_it_lacks():
     ],
 )
 def test_a_package_that_is_broken_is_told(install, tmp_path, points, told):
-    install("bad", points, odd_tasks=ODD, broken_one="1 / 0")
+    install("bad", points, odd_tasks=ODD, broken_one="1 / 0", leaving_one="raise SystemExit(3)")
     with pytest.raises(JobFileError) as wrong:
         load_job(job_file(tmp_path, 'type = "a"'))
     assert told in str(wrong.value)
@@ -299,6 +302,7 @@ async def test_the_item_that_a_plug_in_stumbles_over_fails_alone(workspace, tmp_
         ("no task", "task.type: 'odd' can't be used: RuntimeError: no task today"),
         ("no worker", "the worker is out"),
         ("breaks", "task.type: 'odd' can't be used: OSError: the worker broke"),
+        ("quits", "task.type: 'odd' can't be used: SystemExit: the worker left"),
     ],
 )
 async def test_one_that_can_t_begin_says_so_before_anything_is_done(workspace, tmp_path, does, told):
