@@ -13,6 +13,7 @@ from .outcome import Outcome
 from .route import Route
 from .tasks import Call, Reply
 from .transports import Transport, TransportError
+from .turn import Turns
 
 
 class Exchanged(Struct, frozen=True, gc=False):
@@ -40,6 +41,7 @@ class Exchange:
         self._transport = transport
         self._clock = clock
         self._moved = moved
+        self._turns = Turns()
         self._waits: dict[asyncio.Task[Grant], Lane] = {}
         self._waiting: Counter[Lane] = Counter()
         self._shut = False
@@ -104,13 +106,16 @@ class Exchange:
         except TransportError as error:
             if error.outcome is Outcome.CANCELLED:  # it goes on without this engine
                 raise RecalledError from None
+            latency_ms = (self._clock.now() - sent) * 1000
             reply = _unanswered(call, error.outcome, str(error))
         else:
+            latency_ms = (self._clock.now() - sent) * 1000
+            if turn := self._turns.take(len(call.items)):
+                await turn
             headers = response.headers
             reply = route.task.read(call, response)
         finally:
             self.items_out -= len(call.items)
-        latency_ms = (self._clock.now() - sent) * 1000
         counts = route.lane.settle(
             grant,
             reply.outcome,
