@@ -227,12 +227,13 @@ def _payload(wanted: Selection) -> str:
 
 def output_line(key: str, output: bytes, finish_reason: str = "", model: str = "") -> bytes:
     """Return one line of the output file; an answer cut short, or of another model than the job's, is marked."""
-    marks = "".join(
-        f',"{name}":{msgspec.json.encode(text).decode()}'
-        for name, text in (("finish_reason", finish_reason), ("model", model))
-        if text
-    )
-    return b'{"id":%b,"status":"ok","output":%b%b}\n' % (key.encode(), json_of(output), marks.encode())
+    marks = _marks(finish_reason=finish_reason, model=model) if finish_reason or model else b""
+    return b'{"id":%b,"status":"ok","output":%b%b}\n' % (key.encode(), json_of(output), marks)
+
+
+def _marks(**texts: str) -> bytes:
+    """Return those that there are as the end of a JSON object."""
+    return b"".join(b',"%b":%b' % (name.encode(), msgspec.json.encode(text)) for name, text in texts.items() if text)
 
 
 def failure_line(key: str, kind: str, message: str, attempts: int) -> bytes:
