@@ -18,7 +18,7 @@ _COLUMNS: Final = (
 )
 _ROW: Final = f"({', '.join('?' * len(_COLUMNS.split()))})"
 _INSERTS: Final = {
-    rows: f"INSERT INTO results ({_COLUMNS}) VALUES {', '.join([_ROW] * rows)}" for rows in (256, 64, 16, 4, 1)
+    rows: f"INSERT INTO results ({_COLUMNS}) VALUES {', '.join([_ROW] * rows)}" for rows in (500, 100, 20, 5, 1)
 }
 """Statements by how many rows each takes.
 
@@ -39,7 +39,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """Results, totals and statements that are committed together."""
 
@@ -47,6 +47,8 @@ class Group:
     tallies: defaultdict[int, Tally] = field(default_factory=lambda: defaultdict(Tally))
     statements: list[tuple[str, Sequence[object]]] = field(default_factory=list[tuple[str, Sequence[object]]])
     sinks: dict[int, Sink] = field(default_factory=dict[int, Sink])
+    size: int = 0
+    """Bytes of the outputs of all results."""
 
     def write(self, db: sqlite3.Connection) -> int:
         """Write it all and return the number of the last result."""

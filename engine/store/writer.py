@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -45,8 +45,6 @@ class Writer:
         self.failure: WorkspaceError | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batchtop-writer")
         self._open = Group()
-        self._waiting: list[Group] = []
-        """Groups that nothing more goes into, in their order."""
         self._rows = 0
         self._bytes = 0
         self._sinks: dict[int, Sink] = {}
@@ -58,8 +56,7 @@ class Writer:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         try:
-            self._db = await loop.run_in_executor(self._thread, connect, self.path)
-            self._db.execute(f"PRAGMA busy_timeout = {1000 * min(_TRY_S, self._patience_s):.0f}")
+            await loop.run_in_executor(self._thread, self._connect)
         except BaseException:
             self._thread.shutdown(wait=False)
             raise
@@ -107,8 +104,9 @@ class Writer:
     def put(self, job: int, settled: Settled) -> None:
         """Take a result for the next group."""
         if len(self._open.results) >= GROUP_ROWS:
-            self._close_group()  # only now: what else is told of its last result belongs to it
+            self._hand_over()  # only now: what else is told of its last result belongs to it
         self._open.results.append((job, settled))
+        self._open.size += len(settled.answer.output)
         self._rows += 1
         self._bytes += len(settled.answer.output)
         self._wanted.set()
@@ -140,8 +138,8 @@ class Writer:
 
     async def flush(self) -> None:
         """Return when everything taken so far is committed, and the sinks' positions too."""
-        await self.run(_nothing)
-        await self.run(_nothing)
+        for _ in range(2):
+            await self._committed()
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do `work` in a transaction on the writer's thread, once all that was taken before it is committed.
@@ -151,60 +149,65 @@ class Writer:
         """
         if self.failure:
             raise self.failure
-        loop, groups = asyncio.get_running_loop(), self._take()
-        over = partial(loop.call_soon_threadsafe, self._over)
-        done = loop.run_in_executor(self._thread, self._transact, groups, over, work)
+        self._hand_over()
+        done = asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
         return await asyncio.shield(done)  # a cancelled caller does not undo what the thread is at
+
+    async def _committed(self) -> None:
+        """Return when everything taken so far is committed; raises as `run` does."""
+        if self.failure:
+            raise self.failure
+        await asyncio.shield(asyncio.wrap_future(self._hand_over()))
+        if self.failure:
+            raise self.failure
 
     async def _commit_groups(self) -> None:
         while not self._closing:
             await self._wanted.wait()
             await self._group_is_due()
             with suppress(WorkspaceError):  # it stays in `failure`
-                await self.run(_nothing)
+                await self._committed()
             if self.failure:
                 return
         await self.flush()
 
     async def _group_is_due(self) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(GROUP_S):
-                await self._full.wait()
-        except TimeoutError:
-            pass
+                while not self._full.is_set():  # one that was full may be with the thread already
+                    await self._full.wait()
 
-    def _close_group(self) -> None:
+    def _hand_over(self) -> "Future[None]":
+        """Give the open group to the thread, at once: a loop that is busy comes round late."""
         self._open.sinks.update(self._sinks)
-        self._waiting.append(self._open)
-        self._open = Group()
-
-    def _take(self) -> list[Group]:
-        self._close_group()
-        groups, self._waiting = self._waiting, []
+        group, self._open = self._open, Group()
         if not self._closing:
             self._wanted.clear()
             self._full.clear()
-        return groups
+        over = partial(asyncio.get_running_loop().call_soon_threadsafe, self._over)
+        return self._thread.submit(self._write, group, over)
 
     def _over(self, group: Group) -> None:
         """Take note that a group waits no more, and let those know who hold back until then."""
         self._rows -= len(group.results)
-        self._bytes -= sum(len(settled.answer.output) for _, settled in group.results)
+        self._bytes -= group.size
         for listener in self._listeners.values():
             listener()
 
-    def _transact(
-        self, groups: list[Group], over: Callable[[Group], object], work: Callable[[sqlite3.Connection], T]
-    ) -> T:
+    def _write(self, group: Group, over: Callable[[Group], object]) -> None:
+        """Commit a group, unless one before it was lost; `failure` tells of it."""
         try:
-            while groups:
-                groups[0].hand_on(self._commit(groups[0].write))
-                over(groups.pop(0))
-        except Exception as error:
+            if not self.failure:
+                group.hand_on(self._commit(group.write))
+        except Exception as error:  # noqa: BLE001 (whatever it is, the group is lost)
             self.failure = self._told(error)
-            for group in groups:
-                over(group)
-            raise self.failure from error
+            self.failure.__cause__ = error
+        finally:
+            over(group)
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self.failure:
+            raise self.failure
         try:
             return self._commit(work)
         except sqlite3.Error as error:
@@ -232,6 +235,10 @@ class Writer:
             else:
                 return
 
+    def _connect(self) -> None:
+        self._db = connect(self.path)
+        self._db.execute(f"PRAGMA busy_timeout = {1000 * min(_TRY_S, self._patience_s):.0f}")
+
     def _told(self, error: Exception) -> WorkspaceError:
         if _is_busy(error):
             return WorkspaceLostError(
@@ -243,10 +250,6 @@ class Writer:
 
 def _is_busy(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _nothing(_: sqlite3.Connection) -> None:
-    """Commit the group and no more."""
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -101,6 +101,15 @@ async def test_a_full_group_waits_for_no_time_to_pass(
     await until(lambda: writer.backlog == 0)
 
 
+async def test_a_full_group_is_committed_though_the_loop_never_rests(writer: Writer, workspace: Path, job: int):
+    groups, committed = Groups(workspace), threading.Event()
+    writer.attach(job, groups, lambda: None)
+    groups.position = lambda: committed.set() if groups.groups else None  # asked with the next group
+    finish(writer, job, *map(settled, range(1, 2 * GROUP_ROWS + 2)))
+    assert committed.wait(10), "nothing was awaited since"
+    assert groups.items[:GROUP_ROWS] == list(range(1, GROUP_ROWS + 1))
+
+
 async def test_groups_hold_many_results_and_keep_their_order(writer: Writer, workspace: Path, job: int):
     groups, woken = Groups(workspace), asyncio.Event()
     writer.attach(job, groups, woken.set)
@@ -222,6 +231,16 @@ async def test_a_commit_that_fails_is_the_end_of_the_writer(workspace: Path, bre
     assert rows_of(workspace, "SELECT done FROM jobs") == [(1,)]
     with closing(sqlite3.connect(workspace, timeout=0)) as db:
         db.execute("BEGIN EXCLUSIVE")  # the writer let go of the file
+
+
+async def test_what_follows_a_lost_group_is_lost_with_it(writer: Writer, workspace: Path, job: int):
+    """Its jobs stop at once; so nobody has to ask which of two results is kept."""
+    twice = [settled(1), *map(settled, range(1, GROUP_ROWS))]
+    finish(writer, job, *twice, *map(settled, range(GROUP_ROWS, 3 * GROUP_ROWS)))
+    await until(lambda: writer.backlog == 0)
+    assert isinstance(writer.failure, WorkspaceError)
+    assert isinstance(writer.failure.__cause__, sqlite3.IntegrityError)
+    assert rows_of(workspace, RESULTS) == []
 
 
 async def test_a_failure_met_by_somebody_elses_work_is_known_to_all(writer: Writer, job: int):
