@@ -21,8 +21,30 @@ from .twins import Twins
 
 LEAST_PAGE: Final = 50
 MOST_PAGE: Final = 2_000
+SOON_S: Final = 0.05
+"""What a page takes to come where the loop is busy; as many items as are answered meanwhile have to wait by then."""
 MOST_AGAIN: Final = 10_000
 LOOK_S: Final = 0.02
+
+
+class Pace:
+    """How fast items are answered."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.items = 0
+        """Those answered since it was looked at."""
+        self.soon = 0
+        """As many as are answered in SOON_S."""
+        self._clock = clock
+        self._since = clock.now()
+
+    def look(self) -> None:
+        """Measure it, if some time has passed: the answers of many batches may come in one moment."""
+        elapsed_s = self._clock.now() - self._since
+        if elapsed_s >= SOON_S:
+            self.soon = min(int(SOON_S * self.items / elapsed_s), MOST_PAGE)
+            self.items = 0
+            self._since += elapsed_s
 
 
 class Feed:
@@ -57,6 +79,7 @@ class Feed:
         """Rows made pending again, in their order."""
         self._reading = asyncio.Lock()
         self._coming = 0
+        self._pace = Pace(clock)
         self._live = live
         """Whether new items may come for as long as nobody says that they have ended."""
 
@@ -75,6 +98,7 @@ class Feed:
 
     def settled(self, settled: Settled) -> None:
         """Store an item that is done or failed, and all that asked the same."""
+        self._pace.items += 1
         self._books.settled(settled)
         answered, following = self._twins.answered(settled)
         for each in answered:
@@ -85,8 +109,9 @@ class Feed:
     # ── the items ──
 
     def want(self, settings: Settings) -> None:
-        """Read on where fewer items wait than the next batches take."""
-        if self._batcher.fresh < max(page_size(settings), settings.batch_size) * len(self._batcher.rules):
+        """Read on where fewer items wait than the next batches take, and than are answered until more are here."""
+        wanted = max(page_size(settings), settings.batch_size) * len(self._batcher.rules)
+        if self._batcher.fresh < wanted + self._pace.soon:
             self._hungry.set()
 
     async def again(self, make_pending: Callable[[], Awaitable[Sequence[int]]]) -> int:
@@ -133,7 +158,8 @@ class Feed:
         """Bring all that is pending, and what is made pending again later, until cancelled."""
         while True:
             self._more.clear()
-            if page := await self._next(pages, page_size(settings())):
+            self._pace.look()
+            if page := await self._next(pages, page_size(settings(), self._pace.soon)):
                 await self._hand_on(page)
                 self._wake()
                 self._hungry.clear()
@@ -195,9 +221,13 @@ class Feed:
         await self._writer.flush()
 
 
-def page_size(settings: Settings) -> int:
-    """Return how many items are read at a time: what is read may have been sent, should the engine die."""
-    return min(max(LEAST_PAGE, settings.batch_size * settings.concurrency), MOST_PAGE)
+def page_size(settings: Settings, soon: int = 0) -> int:
+    """Return how many items are read at a time: what is read may have been sent, should the engine die.
+
+    They are those that go at once, and those that are answered soon: few of a job that is slow, while one that is quick
+    neither waits for pages nor has many of them to commit.
+    """
+    return min(max(LEAST_PAGE, settings.batch_size * settings.concurrency) + soon, MOST_PAGE)
 
 
 def _settled(item: Item, known: Known) -> Settled:

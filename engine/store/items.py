@@ -18,6 +18,8 @@ from .migrations import BUSY_TIMEOUT_S
 PAGE_BYTES: Final = 8 * 1024 * 1024
 """A page ends with the item that makes it as large: what SQLite can hold in one text is not without end."""
 FIRST_ROWS: Final = 100
+PART_ROWS: Final = 500
+"""So many are read at once: what else the loop has to do waits for as long as they take to become items."""
 
 _KNOWN: Final = """coalesce(
     (SELECT seq FROM results AS known WHERE known.digest = items.digest AND outcome = 'ok' AND known.at >= fresh_from
@@ -124,9 +126,14 @@ class Pages:
 
     async def next(self, limit: int) -> list[Found]:
         """Return the following items, none at the end; fewer than the limit where they are large."""
-        found = await self._found("row > ? ORDER BY row LIMIT ?", (self.after, min(limit, self._most)))
-        if found:
-            self.after = found[-1].item.row
+        found: list[Found] = []
+        limit = min(limit, self._most)
+        while (wanted := min(limit, self._most, len(found) + PART_ROWS) - len(found)) > 0:
+            part = await self._found("row > ? ORDER BY row LIMIT ?", (self.after, wanted))
+            found += part
+            self.after = part[-1].item.row if part else self.after
+            if len(part) < wanted:
+                break
         return found
 
     async def these(self, rows: Sequence[int]) -> list[Found]:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from batchtop.engine.feed import page_size
+from batchtop.engine.feed import SOON_S, page_size
 from batchtop.engine.job import OutputSpec
 from batchtop.engine.settings import resolve
 from batchtop.engine.simulator import Arrival, Simulator
@@ -94,6 +94,8 @@ class Scene:
         task = task or chat(provider.base_url, prompt="{text}")
         self.spec = job_of(self.input, task, output=output, **{"batch_size": 3, "concurrency": 10} | settings)
         self._seen = 0
+        self._soon = 0
+        """Items that the last engine may have had answered in SOON_S."""
 
     def rows(self, count: int) -> None:
         """Write the input: every tenth row asks what another does, some steps or some thousands before it."""
@@ -201,12 +203,15 @@ class Scene:
 
     def _check_doubt(self, life: Life) -> None:
         """Hold the count of what may have been billed between what was, and what a few pages hold."""
+        settings = resolve(self.spec.layers).settings
         grown = life.after.unsure - life.before.unsure
         if grown or life.arrivals or life.after.leased_row != life.before.leased_row:
             assert grown >= len(self.owed), f"{len(self.owed)} were sent for nothing, {grown} were told"
-            assert grown <= 3 * page_size(resolve(self.spec.layers).settings)
+            assert grown <= 3 * page_size(settings, self._soon)
             self.owed = set()
         self.owed |= life.lost
+        waves = 1000 * SOON_S / self.provider.behaviour.latency_ms + 1  # a measured time may begin and end with one
+        self._soon = int(settings.batch_size * settings.concurrency * waves)
 
     def check_output(self) -> list[int]:
         """Return the ids in the output: each belongs to a committed result and is there once, whatever the tail."""

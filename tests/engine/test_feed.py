@@ -1,15 +1,24 @@
-"""Each item goes once, and each question too, whatever is answered while a page is on its way."""
+"""Each item goes once, and each question too, whatever is answered meanwhile; few are leased where the job is slow."""
 
 import random
 from pathlib import Path
 
 import pytest
+from batchtop.engine.feed import LEAST_PAGE, MOST_PAGE, SOON_S, Pace, page_size
 from batchtop.engine.outcome import Outcome
 from batchtop.engine.redo import Redo
+from batchtop.engine.settings import resolve
+from batchtop.engine.store import items
 from batchtop.engine.testing import Asked, answered, refused
 
 from .desk import Desk
+from .test_journal import SteppedClock
 from .workshop import numbered, rows_of, until, write_rows
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
 
 
 @pytest.mark.parametrize("first", [330, 480])
@@ -47,3 +56,62 @@ async def test_questions_answered_while_a_page_that_asks_them_comes_in_are_asked
     assert (await desk.run(desk.job(concurrency=16))).exit_code == 0
     assert max(desk.sent.values()) == 1
     desk.check(2_000)
+
+
+class TestPace:
+    def test_it_is_what_was_answered_since_it_was_looked_at_last(self):
+        clock = SteppedClock()
+        pace = Pace(clock)
+        for items_answered, seconds, soon in ((1_000, 0.5, 100), (0, 0.1, 0), (10, 60.0, 0), (10**6, 1.0, MOST_PAGE)):
+            pace.items += items_answered
+            clock.at += seconds
+            pace.look()
+            assert (pace.soon, pace.items) == (soon, 0)
+
+    def test_a_moment_says_nothing(self):
+        """Batches that went together are answered together."""
+        clock = SteppedClock()
+        pace = Pace(clock)
+        pace.items = 100
+        clock.at = SOON_S / 10
+        pace.look()
+        assert (pace.soon, pace.items) == (0, 100)
+        clock.at = 10 * SOON_S
+        pace.look()
+        assert pace.soon == 10
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "concurrency", "soon", "size"),
+    [
+        (1, 4, 0, LEAST_PAGE),
+        (1, 100, 0, 100),
+        (1, 100, 250, 350),
+        (250, 8, 900, MOST_PAGE),
+        (1, 4, 10, LEAST_PAGE + 10),
+    ],
+)
+def test_a_page_holds_what_goes_at_once_and_soon(desk: Desk, batch_size: int, concurrency: int, soon: int, size: int):
+    settings = resolve(desk.job(batch_size=batch_size, concurrency=concurrency).layers).settings
+    assert page_size(settings, soon) == size
+
+
+async def test_few_items_are_leased_of_a_job_that_is_slow(desk: Desk):
+    desk.rows(400)
+    desk.provider.gate.clear()
+    async with desk.engine() as engine:
+        runner = await engine.submit(desk.job(batch_size=1, concurrency=4))
+        await until(lambda: rows_of(desk.workspace, "SELECT leased_row FROM jobs") == [(2 * LEAST_PAGE,)])
+        await runner.cancel("enough")
+        await engine.wait("job")
+
+
+async def test_a_job_that_is_quick_is_leased_in_few_commits(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    leases: list[int] = []
+    lease = items.lease
+    monkeypatch.setattr(Pace, "look", lambda pace: setattr(pace, "soon", 450))
+    monkeypatch.setattr(items, "FIRST_ROWS", 1_000)
+    monkeypatch.setattr(items, "lease", lambda db, job, row: leases.append(row) or lease(db, job, row))
+    desk.rows(2_000)
+    assert (await desk.run(desk.job(batch_size=1, concurrency=4))).exit_code == 0
+    assert leases == [500, 1_000, 1_500, 2_000]

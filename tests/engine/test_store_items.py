@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -209,6 +210,26 @@ async def test_a_page_is_no_larger_for_large_items_that_follow_small_ones(desk: 
     assert sum(sizes) == 170
     assert max(sizes[2:]) == 2, "the second ends what it begins with, and is then full"
     assert [found.item.row for found in again] == list(range(141, 171)), "all of them, of whatever size"
+
+
+async def test_a_page_comes_in_parts_and_is_whole(desk: Desk, monkeypatch):
+    """The loop does something else between two of them."""
+    monkeypatch.setattr(items, "PART_ROWS", 7)
+    parts: list[int] = []
+    read = items.Pages._found
+
+    async def noting(pages: Pages, *which: Any) -> list[items.Found]:
+        found = await read(pages, *which)
+        parts.append(len(found))
+        return found
+
+    monkeypatch.setattr(items.Pages, "_found", noting)
+    await desk.load(*(row(number) for number in range(40)))
+    async with Pages(desk.writer.path, desk.job) as pages:
+        found = [await pages.next(30) for _ in range(3)]
+    assert [len(page) for page in found] == [30, 10, 0]
+    assert [each.item.row for page in found for each in page] == list(range(1, 41))
+    assert parts == [7, 7, 7, 7, 2, 7, 3, 0]
 
 
 async def test_an_answer_is_found_at_once_however_many_equal_items_have_it(desk: Desk):
