@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curve_picture import picture
-from floor import BASE_ROWS, OURS, OURS_FAST, Case, Ran, run
+from floor import BASE_ROWS, OURS, OURS_AIOHTTP, Case, Ran, run
 from loopback import Provider, loopback
 from ratios import Row, arguments, figure, keep, place, row, tell
 
@@ -24,7 +24,7 @@ IN_FLIGHT = (1, 10, 100, 1_000, 4_000)
 SECONDS = 6
 """Every run is long enough for so many seconds at its bound, or has `MOST_ROWS`."""
 MOST_ROWS = 40_000
-TRANSPORTS = {OURS: "aiohttp", OURS_FAST: "fast"}
+TRANSPORTS = {OURS_AIOHTTP: "aiohttp", OURS: "fast"}
 
 
 @dataclass(frozen=True, slots=True)

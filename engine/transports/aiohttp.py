@@ -1,4 +1,4 @@
-"""The HTTP client of the hot path: aiohttp, with everything a batch of API calls does not need left out."""
+"""HTTP by aiohttp's own client, by choice: everything that a batch of API calls does not need is left out."""
 
 import asyncio
 import io
@@ -26,18 +26,12 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
 from ..outcome import Outcome
+from .bounds import DNS_CACHE_S, KEEP_ALIVE_S, MAX_ANSWER_BYTES, STALE_S
 from .connector import Connector
 from .failures import AnswerTooLargeError, HungUpError, connect_limit_s, explain
 from .target import Target, read_target
 from .transport import Request, Response, TransportError
 
-MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
-"""2,048 vectors of 3,072 numbers, in digits, stay below this."""
-KEEP_ALIVE_S: Final = 30.0
-"""An idle connection older than this is not trusted: middleboxes forget one silently from a minute on."""
-DNS_CACHE_S: Final = 60
-STALE_S: Final = 0.3
-"""A server that had closed a connection says so within a round trip; one that takes longer may have been at work."""
 _RAW_BODY_BYTES: Final = 1024 * 1024
 """aiohttp warns about bytes longer than this, and takes them from a stream in pieces without a word."""
 

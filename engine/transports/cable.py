@@ -21,7 +21,7 @@ from h2.events import (
 from h2.exceptions import H2Error, StreamClosedError
 from h2.settings import SettingCodes, Settings
 
-from .aiohttp import STALE_S
+from .bounds import STALE_S
 from .failures import AnswerTooLargeError, HungUpError, NotTakenError
 from .frames import Early, Frames
 from .incoming import UnsoundError, unreadable

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import ClientConnectionError
 
-from .aiohttp import KEEP_ALIVE_S
+from .bounds import KEEP_ALIVE_S
 from .cable import MOST_STREAMS, Cable
 from .failures import HungUpError
 from .fast import connecting

@@ -1,8 +1,7 @@
-"""The lean HTTP client: aiohttp makes the connections, httptools parses what comes by them; for the extra `fast`."""
+"""The HTTP client of the hot path: aiohttp makes the connections, httptools parses what comes by them."""
 
 import asyncio
 import ssl
-from collections import defaultdict, deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache, partial
@@ -13,11 +12,12 @@ from aiohttp import ClientError, ClientRequest, ClientTimeout, ConnectionTimeout
 from aiohttp.connector import Connection
 
 from ..outcome import Outcome
-from .aiohttp import DNS_CACHE_S, KEEP_ALIVE_S, MAX_ANSWER_BYTES
+from .bounds import DNS_CACHE_S, MAX_ANSWER_BYTES
 from .failures import CONNECT_S, HungUpError, connect_limit_s, explain
+from .idle import Idle
 from .incoming import UnsoundError
 from .opening import Opening
-from .outgoing import message
+from .outgoing import head
 from .target import Target, read_target
 from .transport import Request, Response, TransportError
 from .wire import Taken, Wire
@@ -39,7 +39,7 @@ class FastTransport:
         self._target = lru_cache(maxsize=256)(partial(read_target, getproxies()))
         self._connector: TCPConnector | None = None
         self._taken: dict[asyncio.Future[None], Taken] = {}
-        self._idle: defaultdict[tuple[str, str], deque[Wire]] = defaultdict(deque)
+        self._idle = Idle()
         self._opening = Opening()
         self._closed = False
 
@@ -66,13 +66,14 @@ class FastTransport:
         with suppress(TransportError):
             target = self._target(url)
             if not self._closed:
-                idle = sum(wire.usable for wire in self._idle[target.url.scheme, target.origin])
-                await self._opening.open(target.origin, partial(self._keep_one, target), count - idle)
+                missing = count - self._idle[target.where]
+                await self._opening.open(target.origin, partial(self._keep_one, target), missing)
 
     async def aclose(self) -> None:
         """Close every connection; what is still in flight fails."""
         self._closed = True
         await self._opening.aclose()
+        self._idle.aclose()
         for wire in self._taken.values():
             wire.abort()
         if self._taken:
@@ -81,9 +82,8 @@ class FastTransport:
             await self._connector.close()
 
     async def _send_or_resend(self, request: Request, target: Target, timeout_s: float, deadline: float) -> Response:
-        sent = message(request, target)
-        exchange = partial(self._exchange, sent, target, bodiless=request.method.upper() == "HEAD", deadline=deadline)
-        wire = self._kept(target) or await self._connect(target, timeout_s, deadline)
+        exchange = partial(self._exchange, request, head(request, target), target, deadline)
+        wire = self._idle.take(target.where) or await self._connect(target, timeout_s, deadline)
         try:
             return await exchange(wire)
         except HungUpError as error:
@@ -92,23 +92,12 @@ class FastTransport:
         # More of those kept may have been closed by the server, so this one is new.
         return await exchange(await self._connect(target, timeout_s, deadline, fresh=True))
 
-    async def _exchange(self, sent: bytes, target: Target, wire: Wire, *, bodiless: bool, deadline: float) -> Response:
-        response = await wire.exchange(sent, bodiless=bodiless, deadline=deadline)
+    async def _exchange(self, request: Request, said: bytes, target: Target, deadline: float, wire: Wire) -> Response:
+        bodiless = request.method.upper() == "HEAD"
+        response = await wire.exchange(said, request.body, bodiless=bodiless, deadline=deadline)
         if wire.usable:
-            self._idle[target.url.scheme, target.origin].append(wire)
+            self._idle.put(target.where, wire)
         return response
-
-    def _kept(self, target: Target) -> Wire | None:
-        """Return the idle connection used last, if there is one; those idle for too long are closed."""
-        idle = self._idle[target.url.scheme, target.origin]
-        oldest = asyncio.get_running_loop().time() - KEEP_ALIVE_S
-        while idle and idle[0].idle_since < oldest:
-            idle.popleft().abort()
-        while idle:
-            wire = idle.pop()
-            if wire.usable:
-                return wire
-        return None
 
     async def _keep_one(self, target: Target) -> None:
         async with connecting(asyncio.get_running_loop().time() + CONNECT_S):
@@ -116,22 +105,21 @@ class FastTransport:
 
     def _keep(self, target: Target, connection: Connection) -> None:
         """Have a new connection ready for whoever sends next."""
-        wire = self._held(Wire(connection, self._max_answer_bytes))
-        self._idle[target.url.scheme, target.origin].append(wire)
+        self._idle.put(target.where, self._held(Wire(connection, self._max_answer_bytes)))
 
     async def _connect(self, target: Target, timeout_s: float, deadline: float, *, fresh: bool = False) -> Wire:
         limit_at = min(deadline, asyncio.get_running_loop().time() + connect_limit_s(timeout_s))
         async with connecting(limit_at):
             if not fresh:
                 await self._opening.another(target.origin)
-                if wire := self._kept(target):
+                if wire := self._idle.take(target.where):
                     return wire
             return self._held(Wire(await self._made(target), self._max_answer_bytes))
 
     async def _made(self, target: Target, tls: ssl.SSLContext | bool = True) -> Connection:  # noqa: FBT001, FBT002 (aiohttp's own)
         """Return a new connection to a server, through its proxy if it has one."""
         if self._connector is None:
-            self._connector = TCPConnector(limit=0, ttl_dns_cache=DNS_CACHE_S, force_close=True)
+            self._connector = TCPConnector(limit=0, ttl_dns_cache=DNS_CACHE_S)
         loop = asyncio.get_running_loop()
         asked = ClientRequest("GET", target.url, proxy=target.proxy, ssl=tls, loop=loop)
         return await self._connector.connect(asked, [], _NO_LIMIT)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from .aiohttp import MAX_ANSWER_BYTES
+from .bounds import MAX_ANSWER_BYTES
 from .cable import Cable
 from .cables import Cables
 from .failures import CONNECT_S, HungUpError, NotTakenError, connect_limit_s

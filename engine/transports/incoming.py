@@ -12,6 +12,8 @@ from .transport import Response
 MAX_IDLE_BYTES: Final = 1024 * 1024
 """More than this without an end of the head, or a piece of the body, is no answer."""
 
+_PACKINGS: Final = frozenset({"br", "compress", "deflate", "gzip", "x-compress", "x-gzip", "zstd"})
+
 
 class UnsoundError(Exception):
     """An answer did not come whole, or makes no sense; the text says which."""
@@ -23,6 +25,10 @@ class Incoming:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._parser = HttpResponseParser(self)
+        # What servers do that are none too exact, and what aiohttp bears with too; none of it makes two answers of one.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
         self.expect(bodiless=False)
 
     def expect(self, *, bodiless: bool) -> None:
@@ -33,10 +39,14 @@ class Incoming:
         self._begin()
 
     def _begin(self) -> None:
-        self._status = self._size = 0
+        self._status = 0
         self._headers: dict[str, str] = {}
-        self._pieces: list[bytes] = []
+        self._body = bytearray()  # one thing to grow: an object for each piece could be many times what it holds
         self._lengthless = False
+
+    def forget(self) -> None:
+        """Let go of an answer that nobody waits for any more."""
+        self._begin()
 
     @property
     def headed(self) -> bool:
@@ -46,7 +56,7 @@ class Incoming:
     @property
     def bodied(self) -> bool:
         """Whether part of the body is there."""
-        return self._size > 0
+        return bool(self._body)
 
     def feed(self, data: bytes) -> None:
         """Take what came; raises UnsoundError when it can't be read, AnswerTooLargeError when it is too much."""
@@ -58,7 +68,7 @@ class Incoming:
             self.keep = False
             if not self.whole:
                 raise unreadable() from None
-        if self._size > self._max_bytes:
+        if len(self._body) > self._max_bytes:
             raise AnswerTooLargeError(self._max_bytes)
         if self._idle_bytes > MAX_IDLE_BYTES and not self.whole:
             raise unreadable()
@@ -70,7 +80,7 @@ class Incoming:
 
     def answer(self, first_ms: float) -> Response:
         """Return the answer, which is whole; raises as `feed` does."""
-        body = unpack(b"".join(self._pieces), self._headers.get("content-encoding", ""), self._max_bytes)
+        body = unpack(bytes(self._body), self._headers.get("content-encoding", ""), self._max_bytes)
         response = Response(self._status, self._headers, body, first_ms)
         self._begin()
         return response
@@ -84,8 +94,10 @@ class Incoming:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header of the head; of a repeated one the last."""
+        if b"\0" in value:
+            raise unreadable()
         if not self.whole and not self.headed:
-            self._headers[lower_case(name)] = value.decode("utf-8", "surrogateescape")
+            self._headers[lower_case(name)] = value.decode("utf-8", "surrogateescape").rstrip(" \t")
 
     def on_headers_complete(self) -> None:
         """Learn from the head where the answer ends."""
@@ -100,13 +112,12 @@ class Incoming:
             self.whole = True
 
     def on_body(self, piece: bytes) -> None:
-        """Take a piece of the body, up to the limit."""
+        """Take a piece of the body, none once it is over the limit."""
         if self.whole:
             return
         self._idle_bytes = 0
-        self._size += len(piece)
-        if self._size <= self._max_bytes:
-            self._pieces.append(piece)
+        if len(self._body) <= self._max_bytes:
+            self._body += piece
 
     def on_message_complete(self) -> None:
         """Know the answer whole, unless it was one that announces the next."""
@@ -126,13 +137,20 @@ def lower_case(name: bytes) -> str:
 
 def unpack(body: bytes, coding: str, max_bytes: int) -> bytes:
     """Return a body without its coding; raises UnsoundError, and AnswerTooLargeError before memory is full of it."""
-    coding = coding.strip().lower()
-    if not body or coding in {"", "identity"}:
+    if not body or not coding:
         return body
-    if coding not in {"gzip", "x-gzip", "deflate"}:
-        raise _undecodable()
+    match [each for each in map(str.strip, coding.lower().split(",")) if each not in {"", "identity"}]:
+        case ["gzip" | "x-gzip" | "deflate" as packing]:
+            return _unpacked(body, packing, max_bytes)
+        case named if _PACKINGS.isdisjoint(named):
+            return body  # some servers tell the character set here
+        case _:
+            raise _undecodable()
+
+
+def _unpacked(body: bytes, packing: str, max_bytes: int) -> bytes:
     # A bare deflate stream, without zlib's head, is what some servers mean by the name.
-    bare = coding == "deflate" and body[0] & 15 != 8
+    bare = packing == "deflate" and body[0] & 15 != 8
     wbits = -zlib.MAX_WBITS if bare else 32 + zlib.MAX_WBITS
     pieces: list[bytes] = []
     left = max_bytes

@@ -1,7 +1,7 @@
 """Connections that are made before anybody asks for them."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Final
@@ -14,7 +14,7 @@ class Opening:
     """What is being opened on the quiet: a failure is not told, as the first request will meet it too."""
 
     def __init__(self) -> None:
-        self._begun: defaultdict[Hashable, deque[asyncio.Task[None]]] = defaultdict(deque)
+        self._begun: dict[Hashable, deque[asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, where: Hashable, open_one: Callable[[], Awaitable[None]], count: int) -> None:
@@ -32,7 +32,7 @@ class Opening:
 
     def begun(self, where: Hashable) -> bool:
         """Whether one is on its way that nobody waits for."""
-        begun = self._begun[where]
+        begun = self._begun.get(where)
         while begun and begun[0].done():
             begun.popleft()
         return bool(begun)
@@ -52,7 +52,7 @@ class Opening:
     def _begin(self, where: Hashable, open_one: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(open_one())
         self._tasks.add(task)
-        self._begun[where].append(task)
+        self._begun.setdefault(where, deque()).append(task)
         task.add_done_callback(self._ended)
         return task
 

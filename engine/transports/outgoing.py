@@ -20,20 +20,19 @@ _BREAK: Final = re.compile("[\r\n\0]")
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
-def message(request: Request, target: Target) -> bytes:
-    """Return what goes out for a request; raises ValueError when a line break in it would make it another one."""
-    method = request.method.upper()
-    lines = [f"{method} {_where(target)} HTTP/1.1"]
+def head(request: Request, target: Target) -> bytes:
+    """Return what goes out before the body; raises ValueError when a line break in it would make it another request."""
+    lines = [f"{request.method.upper()} {_where(target)} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in _headers(request, target).items()]
-    head = "\r\n".join(lines)
+    text = "\r\n".join(lines)
     breaks = len(lines) - 1
-    if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head:
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise _unsendable()
-    return b"".join((head.encode(), b"\r\n\r\n", request.body))
+    return text.encode() + b"\r\n\r\n"
 
 
 def fields(request: Request, target: Target) -> list[tuple[str, str]]:
-    """Return the head of a request as HTTP/2 says it; raises ValueError as `message` does."""
+    """Return the head of a request as HTTP/2 says it; raises ValueError as `head` does."""
     headers = _headers(request, target)
     found = [
         (":method", request.method.upper()),

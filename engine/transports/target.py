@@ -18,6 +18,8 @@ class Target:
     origin: str
     """The host and its port, as they are told to people."""
     proxy: URL | None
+    where: tuple[str, str]
+    """What requests must have in common to go by the same connection."""
 
 
 def read_target(proxies: Mapping[str, str], text: str) -> Target:
@@ -29,7 +31,8 @@ def read_target(proxies: Mapping[str, str], text: str) -> Target:
         host = port = url = None
     if url is None or not host or url.scheme not in {"http", "https"}:
         raise TransportError(Outcome.CONNECTION, "the URL of a request must be of the form http(s)://host/path")
-    return Target(url, f"{host}:{port}", _proxy(proxies, url))
+    origin = f"{host}:{port}"
+    return Target(url, origin, _proxy(proxies, url), (url.scheme, origin))
 
 
 def _proxy(proxies: Mapping[str, str], url: URL) -> URL | None:

@@ -1,14 +1,19 @@
-"""One kept-alive connection of the fast transport, with one exchange on it after another."""
+"""One kept-alive connection of the HTTP client, with one exchange on it after another."""
 
 import asyncio
+from typing import Final
 
 from aiohttp import ClientConnectionError
 from aiohttp.connector import Connection
 
-from .aiohttp import STALE_S
+from .bounds import STALE_S
 from .failures import AnswerTooLargeError, HungUpError
 from .incoming import Incoming, UnsoundError
 from .transport import Response
+
+PIECE_BYTES: Final = 64 * 1024
+"""A larger body goes out in pieces, as there is room: at once it is copied, and TLS stops the loop until it is done."""
+_NOTHING: Final = memoryview(b"")
 
 
 class Taken(asyncio.Protocol):
@@ -54,9 +59,10 @@ class Wire(Taken):
         self._waiting: asyncio.Future[Response] | None = None
         self._sent = 0.0
         self._first: float | None = None
-        self._answered = False
+        self._answered = self._full = False
+        self._unsent = _NOTHING
 
-    async def exchange(self, message: bytes, *, bodiless: bool, deadline: float) -> Response:
+    async def exchange(self, head: bytes, body: bytes, *, bodiless: bool, deadline: float) -> Response:
         """Send a request and return its answer; one that is given up ends the connection.
 
         Raises HungUpError, UnsoundError, AnswerTooLargeError, or TimeoutError at this time of the loop.
@@ -64,7 +70,7 @@ class Wire(Taken):
         self._incoming.expect(bodiless=bodiless)
         self._waiting = self._loop.create_future()
         self._sent, self._first = self._loop.time(), None
-        self._transport.write(message)
+        self._send(head, body)
         # A third of the price of asyncio.timeout, which has a task to cancel where there is only a future to fail.
         late = self._loop.call_at(deadline, self._fail, TimeoutError())
         try:
@@ -75,7 +81,21 @@ class Wire(Taken):
         finally:
             late.cancel()
 
+    def abort(self) -> None:
+        """Drop the connection with all that is under way on it."""
+        self._unsent = _NOTHING
+        super().abort()
+
     # ── what the event loop tells ──
+
+    def pause_writing(self) -> None:
+        """Send no more for now: the server takes it more slowly than it comes."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Send what had to wait."""
+        self._full = False
+        self._loop.call_soon(self._send_on)
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of the answer; what nobody asked for ends the connection."""
@@ -105,6 +125,22 @@ class Wire(Taken):
             soon = self._loop.time() - self._sent < STALE_S
             self._fail(HungUpError(stale=soon and self._answered and not self._incoming.begun))
 
+    # ── inside ──
+
+    def _send(self, head: bytes, body: bytes) -> None:
+        if len(body) <= PIECE_BYTES:
+            return self._transport.write(head + body)
+        self._transport.write(head)
+        self._unsent = memoryview(body)
+        return self._send_on()
+
+    def _send_on(self) -> None:
+        """Send the next piece; between two, an answer that comes early is heard, and others have their turn."""
+        if self._unsent and not self._full:
+            piece, self._unsent = self._unsent[:PIECE_BYTES], self._unsent[PIECE_BYTES:]
+            self._transport.write(piece)
+            self._loop.call_soon(self._send_on)
+
     def _deliver(self) -> None:
         """Hand over the answer, which is whole, and keep the connection where both sides mean to."""
         now = self._loop.time()
@@ -114,8 +150,8 @@ class Wire(Taken):
             return self._fail(error)
         waiting, self._waiting = self._waiting, None
         self._answered, self.idle_since = True, now
-        if self._transport.get_write_buffer_size():
-            self._transport.abort()  # it was answered before the request was whole
+        if self._unsent or self._transport.get_write_buffer_size():
+            self.abort()  # it was answered before the request was whole
         elif not self._incoming.keep:
             self._transport.close()
         if waiting is not None and not waiting.done():
@@ -125,5 +161,6 @@ class Wire(Taken):
     def _fail(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, None
         self.abort()
+        self._incoming.forget()  # what of it came may be large, and the parser keeps it from being freed at once
         if waiting is not None and not waiting.done():
             waiting.set_exception(error)

@@ -113,7 +113,7 @@ async def serve(handler: Handler = answer_all, *, tls: bool = False) -> AsyncGen
         with suppress(ConnectionError, asyncio.CancelledError):
             await handler(Peer(server, server.connections, reader, writer))
         writer.close()
-        with suppress(ConnectionError, asyncio.CancelledError):
+        with suppress(OSError, asyncio.CancelledError):
             await writer.wait_closed()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

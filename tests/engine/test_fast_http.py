@@ -1,29 +1,27 @@
 """HTTP as the fast transport says and hears it, byte by byte, and how it is chosen."""
 
 import asyncio
+import gc
 import gzip
 import sys
+import tracemalloc
 import zlib
 from itertools import pairwise
 
 import pytest
 from batchtop.engine import Engine
 from batchtop.engine.errors import UsageError
-from batchtop.engine.transports import Request, Response, TransportError
+from batchtop.engine.transports import Request, Response, TransportError, fast, idle
 from batchtop.engine.transports.aiohttp import AiohttpTransport
 from batchtop.engine.transports.failures import AnswerTooLargeError
 from batchtop.engine.transports.http import VARIABLE, open_http
+from batchtop.engine.transports.incoming import MAX_IDLE_BYTES, Incoming, UnsoundError, unpack
+from batchtop.engine.transports.outgoing import head as head_of
 from batchtop.engine.transports.target import read_target
 from hypothesis import given
 from hypothesis import strategies as st
 
 from .http_server import Peer, serve
-
-pytest.importorskip("httptools", reason="the fast transport needs `pip install 'batchtop[fast]'`")
-
-from batchtop.engine.transports import fast
-from batchtop.engine.transports.incoming import MAX_IDLE_BYTES, Incoming, UnsoundError, unpack
-from batchtop.engine.transports.outgoing import message
 
 URL = "https://user:word@api.example/v1/chat?a=1#part"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -32,24 +30,25 @@ BODY = b'{"answer": 42}' * 30
 # --- what goes out
 
 
-def said(request: Request, **proxies: str) -> tuple[str, dict[str, str], bytes]:
-    """Return the first line, the headers and the body of a message."""
-    head, _, body = message(request, read_target(proxies, request.url)).partition(b"\r\n\r\n")
+def said(request: Request, **proxies: str) -> tuple[str, dict[str, str]]:
+    """Return the first line and the headers of a message."""
+    head, end, rest = head_of(request, read_target(proxies, request.url)).partition(b"\r\n\r\n")
+    assert (end, rest) == (b"\r\n\r\n", b"")
     first, *lines = head.decode().split("\r\n")
-    return first, dict(line.split(": ", 1) for line in lines), body
+    return first, dict(line.split(": ", 1) for line in lines)
 
 
 @pytest.mark.parametrize(("method", "length"), [("get", None), ("HEAD", None), ("POST", "0"), ("DELETE", "0")])
 def test_an_empty_body_has_a_length_where_one_is_expected(method, length):
-    first, headers, body = said(Request(URL, method=method))
+    first, headers = said(Request(URL, method=method))
     assert first == f"{method.upper()} /v1/chat?a=1 HTTP/1.1"
-    assert (headers.get("content-length"), body) == (length, b"")
+    assert headers.get("content-length") == length
 
 
 def test_how_long_a_request_is_is_not_the_callers_to_say():
     headers = {"Content-Length": "1", "Transfer-Encoding": "chunked", "HOST": "other"}
-    _, seen, body = said(Request(URL, b"body", headers))
-    assert (seen["content-length"], seen["host"], body) == ("4", "other", b"body")
+    _, seen = said(Request(URL, b"body", headers))
+    assert (seen["content-length"], seen["host"]) == ("4", "other")
     assert "transfer-encoding" not in seen
 
 
@@ -121,6 +120,23 @@ def test_a_header_without_end_is_given_up(start):
         incoming.feed(b"x" * 101)
 
 
+def test_a_header_with_a_null_byte_is_refused():
+    with pytest.raises(UnsoundError):
+        Incoming(1000).feed(OK + b"X: a\0b\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_a_body_in_many_pieces_takes_no_more_memory_than_it_has_bytes():
+    incoming = Incoming(1_000_000)
+    incoming.feed(OK + b"Transfer-Encoding: chunked\r\n\r\n")
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            incoming.feed(b"2\r\nab\r\n" * 1000)
+        assert tracemalloc.get_traced_memory()[0] < 300_000
+    finally:
+        tracemalloc.stop()
+
+
 # --- content codings
 
 
@@ -134,6 +150,8 @@ def bare(body: bytes) -> bytes:
     [
         ("", BODY),
         ("identity", BODY),
+        ("utf-8", BODY),
+        ("gzip, identity", gzip.compress(BODY, mtime=0)),
         (" GZIP ", gzip.compress(BODY, mtime=0)),
         ("x-gzip", gzip.compress(BODY[:50], mtime=0) + gzip.compress(BODY[50:], mtime=0)),
         ("gzip", gzip.compress(BODY, mtime=0) + b"\0\0\0"),
@@ -147,7 +165,10 @@ def test_a_body_is_unpacked(coding, packed):
 
 @pytest.mark.parametrize(
     ("coding", "packed"),
-    [("br", b"..."), ("gzip, gzip", b"..."), ("gzip", b"..."), ("gzip", gzip.compress(BODY, mtime=0)[:-9])],
+    [
+        *(("br", b"..."), ("zstd", b"..."), ("gzip, gzip", b"..."), ("utf-8, br", b"..."), ("gzip", b"...")),
+        ("gzip", gzip.compress(BODY, mtime=0)[:-9]),
+    ],
 )
 def test_a_body_that_can_not_be_unpacked_is_no_answer(coding, packed):
     with pytest.raises(UnsoundError, match="decoded"):
@@ -165,7 +186,7 @@ def test_a_packed_body_may_be_as_large_as_the_limit_and_no_larger():
 
 
 async def test_a_connection_idle_for_too_long_is_not_trusted(monkeypatch):
-    monkeypatch.setattr(fast, "KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr(idle, "KEEP_ALIVE_S", 0.05)
     transport = fast.FastTransport()
     async with serve() as server:
         for wait_s in (0, 0, 0.1):
@@ -173,6 +194,26 @@ async def test_a_connection_idle_for_too_long_is_not_trusted(monkeypatch):
             await transport.send(Request(server.url), timeout_s=5)
         await transport.aclose()
     assert server.connections == 2
+
+
+async def test_what_came_of_an_answer_that_failed_is_let_go():
+    async def too_much(peer: Peer) -> None:
+        await peer.request()
+        await peer.answer(bytes(2_000_000))
+
+    transport = fast.FastTransport(max_answer_bytes=1_500_000)
+    async with serve(too_much) as server:
+        gc.disable()
+        tracemalloc.start()
+        try:
+            for _ in range(3):
+                with pytest.raises(TransportError, match="too large"):
+                    await transport.send(Request(server.url), timeout_s=5)
+            await transport.aclose()
+            assert tracemalloc.get_traced_memory()[0] < 1_000_000
+        finally:
+            tracemalloc.stop()
+            gc.enable()
 
 
 async def test_closing_while_a_connection_is_being_made_ends_that_too():
@@ -192,21 +233,28 @@ async def test_closing_while_a_connection_is_being_made_ends_that_too():
 
 @pytest.mark.parametrize(
     ("named", "kind"),
-    [(None, AiohttpTransport), ("", AiohttpTransport), ("aiohttp", AiohttpTransport), ("fast", fast.FastTransport)],
+    [(None, fast.FastTransport), ("", fast.FastTransport), ("fast", fast.FastTransport), ("aiohttp", AiohttpTransport)],
 )
 def test_the_environment_says_which_client_it_is(named, kind):
     assert type(open_http({} if named is None else {VARIABLE: named})) is kind
 
 
-def test_without_its_extra_it_says_how_to_get_it(monkeypatch):
-    for name in ("fast", "wire", "incoming"):
-        monkeypatch.delitem(sys.modules, f"batchtop.engine.transports.{name}")
-    monkeypatch.setitem(sys.modules, "httptools", None)
-    with pytest.raises(UsageError, match=r"BATCHTOP_TRANSPORT: fast needs `pip install 'batchtop\[fast\]'`"):
-        open_http({VARIABLE: "fast"})
+@pytest.mark.parametrize("named", ["", "fast", "http2"])
+@pytest.mark.parametrize("broken", [False, True], ids=["missing", "broken"])
+def test_without_its_parser_it_says_how_to_get_it_and_takes_no_other_client(monkeypatch, tmp_path, named, broken):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "httptools"]:
+        monkeypatch.delitem(sys.modules, name)
+    if broken:
+        (tmp_path / "httptools.py").write_text("raise ImportError('undefined symbol')")
+        monkeypatch.syspath_prepend(tmp_path)
+    else:
+        monkeypatch.setitem(sys.modules, "httptools", None)
+    with pytest.raises(UsageError, match=r"HTTP needs httptools, which can't be imported \(.+\): `pip"):
+        open_http({VARIABLE: named})
+    assert type(open_http({VARIABLE: "aiohttp"})) is AiohttpTransport
 
 
 async def test_an_engine_takes_it_from_its_environment(tmp_path):
-    with pytest.raises(UsageError, match="BATCHTOP_TRANSPORT: 'slow' is none of aiohttp, fast and http2"):
+    with pytest.raises(UsageError, match="BATCHTOP_TRANSPORT: 'slow' is none of fast, aiohttp and http2"):
         async with Engine(tmp_path / "work.db", environment={VARIABLE: "slow"}):
             pass

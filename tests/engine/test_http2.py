@@ -19,7 +19,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("h2", reason="needs `pip install 'batchtop[http2]'`")
-pytest.importorskip("httptools", reason="needs `pip install 'batchtop[http2]'`")
 
 from batchtop.engine.transports import cables, failures, http2
 from batchtop.engine.transports.frames import Frames
@@ -34,9 +33,7 @@ from .test_transport import CHILD, LEAVING, _child, _copy, _relay
 from .workshop import until
 
 SECRET = "sk-secret"
-OWN = {
-    f"batchtop.engine.transports.{name}" for name in ("http2", "cable", "cables", "fast", "wire", "incoming", "stream")
-}
+OWN = {f"batchtop.engine.transports.{name}" for name in ("http2", "cable", "cables")}
 """The modules that an extra is needed for."""
 MOST = SettingCodes.MAX_CONCURRENT_STREAMS
 
@@ -690,11 +687,10 @@ def test_the_environment_chooses_it():
     assert type(open_http({VARIABLE: "http2"})) is Http2Transport
 
 
-@pytest.mark.parametrize("missing", ["h2", "httptools"])
-def test_without_its_extra_it_says_how_to_get_it(monkeypatch, missing):
-    for name in [name for name in sys.modules if name.startswith(f"{missing}.") or name in OWN]:
+def test_without_its_extra_it_says_how_to_get_it(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("h2.") or name in OWN]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setitem(sys.modules, "h2", None)
     with pytest.raises(UsageError, match=r"BATCHTOP_TRANSPORT: http2 needs `pip install 'batchtop\[http2\]'`"):
         open_http({VARIABLE: "http2"})
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+import tracemalloc
 import zlib
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Generator
@@ -24,10 +25,10 @@ from msgspec.structs import replace
 from .http_server import PEM, Handler, Peer, at_first, serve
 from .workshop import until
 
-TRANSPORTS = {"AiohttpTransport": "aiohttp", "FastTransport": "fast", "Http2Transport": "http2"}
+TRANSPORTS = {"FastTransport": "fast", "AiohttpTransport": "aiohttp", "Http2Transport": "http2"}
 """Each by the module that it is in."""
-NEEDED = {"FastTransport": ("httptools", "fast"), "Http2Transport": ("h2", "http2")}
-"""What an extra has to bring, and its name."""
+NEEDED = {"Http2Transport": "h2"}
+"""What an extra has to bring."""
 
 SECRET = "sk-secret"
 HEADERS = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
@@ -43,7 +44,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=TRANSPORTS)
 def make(request: pytest.FixtureRequest):
     if needed := NEEDED.get(request.param):
-        pytest.importorskip(needed[0], reason=f"{request.param} needs `pip install 'batchtop[{needed[1]}]'`")
+        pytest.importorskip(needed, reason="needs `pip install 'batchtop[http2]'`")
     module = import_module(f"batchtop.engine.transports.{TRANSPORTS[request.param]}")
     return getattr(module, request.param)
 
@@ -207,8 +208,17 @@ BODY = b'{"answer": 42}' * 500
         OK + b"Content-Encoding: gzip\r\nConnection: close\r\n\r\n" + gzip.compress(BODY, mtime=0),
         OK + b"Content-Encoding: deflate\r\nConnection: close\r\n\r\n" + zlib.compress(BODY),
         b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY,
+        b"HTTP/1.0 200 OK\r\n\r\n" + BODY,
+        OK + b"Upgrade: h2,h2c\r\nConnection: Upgrade\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+        OK + b"Transfer-Encoding: chunked\r\n\r\n%x  \r\n" % len(BODY) + BODY + b"\r\n0  \r\n\r\n",
+        OK + b"X-A: one\r\n two\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
+        OK.replace(b"\r", b"") + b"Content-Length: %d\n\n" % len(BODY) + BODY,
+        OK + b"Content-Encoding: UTF-8\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY,
     ],
-    ids=["content-length", "chunked", "until-close", "gzip", "deflate", "after-103"],
+    ids=[
+        *("content-length", "chunked", "until-close", "gzip", "deflate", "after-103", "http/1.0", "offers-an-upgrade"),
+        *("spaces-after-sizes", "folded-header", "bare-line-feeds", "a-charset-for-a-coding"),
+    ],
 )
 async def test_every_framing_gives_the_same_body(transport, answer):
     async def in_pieces(peer: Peer) -> None:
@@ -220,6 +230,16 @@ async def test_every_framing_gives_the_same_body(transport, answer):
     async with serve(in_pieces) as server:
         response = await send(transport, server.url)
     assert (response.status, response.body) == (200, BODY)
+
+
+async def test_headers_come_without_the_spaces_around_them(transport):
+    async def spacious(peer: Peer) -> None:
+        await peer.request()
+        await peer.answer(head="Retry-After:  7 \t\r\nX-Empty:\r\nX-Name: Zo\xeb\r\n")
+
+    async with serve(spacious) as server:
+        headers = (await send(transport, server.url)).headers
+    assert (headers["retry-after"], headers["x-empty"], headers["x-name"]) == ("7", "", "Zo\xeb")
 
 
 # --- connections
@@ -272,6 +292,52 @@ async def test_an_early_answer_ends_a_connection_that_has_not_taken_the_request(
         assert (await send(transport, server.url, bytes(20_000_000))).status == 413
         assert (await send(transport, server.url)).body == b"ok"
     assert server.connections == 2
+
+
+async def test_a_large_body_goes_out_as_the_server_takes_it_and_stands_in_memory_once(transport):
+    async def swallow(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        for _ in range(10):
+            await asyncio.sleep(0.01)
+            left = len(body) // 10
+            while left:
+                left -= len(await peer.reader.read(min(left, 65536)))
+        await peer.answer()
+        await peer.gone()
+
+    body = bytes(20_000_000)
+    async with serve(swallow) as server:
+        tracemalloc.start()
+        try:
+            assert (await send(transport, server.url, body)).body == b"ok"
+            assert tracemalloc.get_traced_memory()[1] < 1.2 * len(body), "what it takes beside the body"
+        finally:
+            tracemalloc.stop()
+
+
+async def test_a_time_limit_that_passes_while_a_large_body_goes_out_ends_that_too(transport):
+    async def take_nothing(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.5)
+        await peer.gone()
+
+    async with serve(at_first(take_nothing)) as server:
+        error = await failure(transport, server.url, bytes(20_000_000), timeout_s=0.2)
+        assert (error.outcome, transport.connections) == (Outcome.TIMEOUT, 0)
+        assert (await send(transport, server.url)).body == b"ok"
+
+
+async def test_connections_that_nobody_uses_are_closed_in_time_wherever_they_lead(make, monkeypatch):
+    for name in ("aiohttp", "idle"):
+        monkeypatch.setattr(import_module(f"batchtop.engine.transports.{name}"), "KEEP_ALIVE_S", 0.2)
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(serve()) for _ in range(3)]
+        transport = make()
+        stack.push_async_callback(transport.aclose)
+        for server in servers:
+            await send(transport, server.url)
+        assert transport.connections == 3
+        await until(lambda: transport.connections == 0)
 
 
 @pytest.fixture
@@ -747,6 +813,33 @@ async def test_tls_works_where_the_certificate_is_trusted(make):
         ended = await _child(make, CHILD, server.url, SSL_CERT_FILE=str(PEM))
     assert ended == (0, "200 ok\n" * 2, "")
     assert server.connections == 1
+
+
+EARLY = """
+import asyncio, sys
+from {module} import {name}
+from batchtop.engine.transports import Request
+
+async def main(url):
+    transport = {name}()
+    for body in (bytes(20_000_000), b"body"):
+        response = await transport.send(Request(url, body), timeout_s=5)
+        print(response.status, response.body.decode())
+    await transport.aclose()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def test_an_early_answer_ends_a_tls_connection_too(make):
+    async def refuse(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.answer(status="413 Too Large")
+        await asyncio.sleep(8)
+
+    async with serve(at_first(refuse), tls=True) as server:
+        code, out, _ = await _child(make, EARLY, server.url, SSL_CERT_FILE=str(PEM))  # aiohttp closes it too late
+    assert (code, out) == (0, "413 ok\n200 ok\n")
 
 
 async def _relay(peer: Peer) -> None:
