@@ -40,15 +40,10 @@ _answered: WeakSet[ResponseHandler] = WeakSet()
 
 
 class AiohttpTransport:
-    """A Transport over one pool of kept-alive connections; made anywhere, used from one event loop.
+    """A Transport over a pool of aiohttp's.
 
-    Proxies come from the environment as it is when the transport is made. How many requests go out at once is the
-    caller's matter: the pool has no limit of its own.
-
-    A request that finds its kept-alive connection closed is sent once more, on a fresh one, whatever its method: the
-    connection had to be a reused one, no answer has begun, and the drop came within 0.3 s of the send, as it does
-    from a server that had hung up before it could read the request. Anything later or less clear may have been worked
-    on and paid for, so it is reported, and counted, as the failed attempt it is.
+    What is promised of FastTransport holds here too, the second try on a stale connection to begin with: the same
+    rule, the same words for the same failures.
     """
 
     def __init__(self, *, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:

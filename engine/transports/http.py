@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..errors import UsageError
+from .aiohttp import AiohttpTransport
 from .transport import Transport
 
 VARIABLE: Final = "BATCHTOP_TRANSPORT"
@@ -20,8 +21,6 @@ def open_http(environment: Mapping[str, str] = os.environ) -> Transport:
 
             return FastTransport()
         case "aiohttp":
-            from .aiohttp import AiohttpTransport  # noqa: PLC0415 (what is not used is not imported)
-
             return AiohttpTransport()
         case "http2":
             _need_parser()

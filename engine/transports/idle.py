@@ -18,8 +18,8 @@ class Idle:
         self._wires: dict[Where, deque[Wire]] = {}
         self._sweeping: asyncio.TimerHandle | None = None
 
-    def __getitem__(self, where: Where) -> int:
-        """Return how many there are."""
+    def count(self, where: Where) -> int:
+        """Return how many lead to a server."""
         return sum(wire.usable for wire in self._wires.get(where, ()))
 
     def put(self, where: Where, wire: Wire) -> None:
@@ -38,7 +38,7 @@ class Idle:
                     return wire
         return None
 
-    def aclose(self) -> None:
+    def close(self) -> None:
         """Keep no more; who holds the connections closes them."""
         if self._sweeping is not None:
             self._sweeping.cancel()
