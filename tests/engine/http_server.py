@@ -115,7 +115,6 @@ async def serve(handler: Handler = answer_all, *, tls: bool = False) -> AsyncGen
         writer.close()
         with suppress(OSError, asyncio.CancelledError):
             await writer.wait_closed()
-        writer.transport.abort()  # where the end of TLS failed, asyncio leaves the connection open
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(handle(reader, writer))
