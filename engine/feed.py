@@ -20,7 +20,7 @@ from .store.writer import Writer
 from .twins import Twins
 
 LEAST_PAGE: Final = 50
-MOST_PAGE: Final = 2_000
+MOST_PAGE: Final = 1_000
 SOON_S: Final = 0.05
 """What a page takes to come where the loop is busy; as many items as are answered meanwhile have to wait by then."""
 MOST_AGAIN: Final = 10_000

@@ -27,7 +27,7 @@ T = TypeVar("T")
 GROUP_ROWS = 500
 GROUP_S = 0.025
 """How long the first result of a group waits for others; a crash loses no more, and those items are sent again."""
-BACKLOG_LIMIT = 4 * GROUP_ROWS
+BACKLOG_LIMIT = 2 * GROUP_ROWS
 """Results that may wait for their commit before sending is held back: a loop that never rests starves the thread."""
 BACKLOG_BYTES = 64 * 1024 * 1024
 """And so much of their outputs, so that memory stays flat where they are large."""
