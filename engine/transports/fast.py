@@ -87,19 +87,16 @@ class FastTransport:
             await self._connector.close()
 
     async def _send_or_resend(self, request: Request, target: Target, timeout_s: float, deadline: float) -> Response:
-        exchange = partial(self._exchange, request, head(request, target), target, deadline)
+        said, bodiless = head(request, target), request.method.upper() == "HEAD"
         wire = self._idle.take(target.where) or await self._connect(target, timeout_s, deadline)
         try:
-            return await exchange(wire)
+            response = await wire.exchange(said, request.body, bodiless=bodiless, deadline=deadline)
         except HungUpError as error:
             if not error.stale or self._closed:
                 raise
-        # More of those kept may have been closed by the server, so this one is new.
-        return await exchange(await self._connect(target, timeout_s, deadline, fresh=True))
-
-    async def _exchange(self, request: Request, said: bytes, target: Target, deadline: float, wire: Wire) -> Response:
-        bodiless = request.method.upper() == "HEAD"
-        response = await wire.exchange(said, request.body, bodiless=bodiless, deadline=deadline)
+            # More of those kept may have been closed by the server, so this one is new.
+            wire = await self._connect(target, timeout_s, deadline, fresh=True)
+            response = await wire.exchange(said, request.body, bodiless=bodiless, deadline=deadline)
         if wire.usable:
             self._idle.put(target.where, wire)
         return response

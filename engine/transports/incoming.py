@@ -29,6 +29,7 @@ class Incoming:
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
+        self._begin()
         self.expect(bodiless=False)
 
     def expect(self, *, bodiless: bool) -> None:
@@ -36,7 +37,6 @@ class Incoming:
         self.begun = self.whole = self.keep = False
         self._bodiless = bodiless
         self._idle_bytes = 0
-        self._begin()
 
     def _begin(self) -> None:
         self._status = 0
@@ -96,7 +96,7 @@ class Incoming:
         """Take a header of the head; of a repeated one the last."""
         if b"\0" in value:
             raise unreadable()
-        if not self.whole and not self.headed:
+        if not (self.whole or self._status):
             self._headers[lower_case(name)] = value.decode("utf-8", "surrogateescape").rstrip(" \t")
 
     def on_headers_complete(self) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Final
@@ -22,18 +23,26 @@ _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 def head(request: Request, target: Target) -> bytes:
     """Return what goes out before the body; raises ValueError when a line break in it would make it another request."""
-    lines = [f"{request.method.upper()} {_where(target)} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in _headers(request, target).items()]
-    text = "\r\n".join(lines)
-    breaks = len(lines) - 1
-    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+    lines = _lines(request.method, target, tuple(request.headers.items()))
+    return lines + b"content-length: %d\r\n\r\n" % len(request.body) if _is_measured(request) else lines + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _lines(method: str, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Return all lines but the one that differs from request to request: mostly a job has the same ones all along."""
+    lines = [f"{method.upper()} {_where(target)} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in _headers(dict(headers), target).items()]
+    text = "\r\n".join([*lines, ""])
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
         raise _unsendable()
-    return text.encode() + b"\r\n\r\n"
+    return text.encode()
 
 
 def fields(request: Request, target: Target) -> list[tuple[str, str]]:
     """Return the head of a request as HTTP/2 says it; raises ValueError as `head` does."""
-    headers = _headers(request, target)
+    headers = _headers(request.headers, target)
+    if _is_measured(request):
+        headers["content-length"] = str(len(request.body))
     found = [
         (":method", request.method.upper()),
         (":scheme", target.url.scheme),
@@ -46,13 +55,13 @@ def fields(request: Request, target: Target) -> list[tuple[str, str]]:
     return found
 
 
-def _headers(request: Request, target: Target) -> dict[str, str]:
-    headers = {**_always(target), **{name.lower(): value for name, value in request.headers.items()}}
-    for name in _FRAMING:
-        headers.pop(name, None)
-    if request.body or request.method.upper() not in _BODILESS:
-        headers["content-length"] = str(len(request.body))
-    return headers
+def _headers(own: Mapping[str, str], target: Target) -> dict[str, str]:
+    headers = {**_always(target), **{name.lower(): value for name, value in own.items()}}
+    return {name: value for name, value in headers.items() if name not in _FRAMING}
+
+
+def _is_measured(request: Request) -> bool:
+    return bool(request.body) or request.method.upper() not in _BODILESS
 
 
 def _unsendable() -> ValueError:

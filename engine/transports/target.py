@@ -10,9 +10,9 @@ from ..outcome import Outcome
 from .transport import TransportError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What a URL's text means, worked out once."""
+    """What a URL's text means, worked out once, so that what follows from it can be kept by what it is."""
 
     url: URL
     origin: str
