@@ -25,13 +25,13 @@ class Clock(Protocol):
 class LoopClock:
     """The running event loop's clock, so a loop in virtual time moves everything with it."""
 
-    def __init__(self) -> None:
-        self.now: Callable[[], float] = self._first
-        """Return the monotonic seconds of the loop on which it is asked first."""
+    _time: Callable[[], float] | None = None
 
-    def _first(self) -> float:
-        self.now = asyncio.get_running_loop().time
-        return self.now()
+    def now(self) -> float:
+        """Return the monotonic seconds of the loop on which it is asked first."""
+        if self._time is None:
+            self._time = asyncio.get_running_loop().time
+        return self._time()
 
     def wall(self) -> float:
         """Return seconds since the epoch."""
