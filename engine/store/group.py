@@ -26,9 +26,6 @@ The interpreter's lock is given up for each statement that runs, and a loop that
 (bench/starved.py).
 """
 
-PAGE_BYTES: Final = 4096
-_MORE_PAGES: Final = 10
-
 
 class Sink(Protocol):
     """Where a job's results go once they are committed; called on the writer's thread."""
@@ -52,11 +49,6 @@ class Group:
     sinks: dict[int, Sink] = field(default_factory=dict[int, Sink])
     size: int = 0
     """Bytes of the outputs of all results."""
-
-    @property
-    def pages(self) -> int:
-        """Return about how many pages a commit writes: one a result for its digest, what it holds, and a few more."""
-        return len(self.results) + self.size // PAGE_BYTES + _MORE_PAGES
 
     def write(self, db: sqlite3.Connection) -> int:
         """Write it all and return the number of the last result."""

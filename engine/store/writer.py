@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
@@ -18,7 +18,6 @@ from typing import Self, TypeVar
 from ..errors import WorkspaceError, WorkspaceLostError
 from ..metrics import Tally
 from ..settle import Settled
-from .checkpoints import Checkpoints
 from .group import Group, Sink
 from .migrations import connect
 
@@ -72,7 +71,7 @@ class Writer:
         try:
             await self._group_task
         finally:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
             self._thread.shutdown(wait=False)
 
     async def durable(self) -> None:
@@ -200,7 +199,6 @@ class Writer:
         try:
             if not self.failure:
                 group.hand_on(self._commit(group.write))
-                self._checkpoints.grown(group.pages)
         except Exception as error:  # noqa: BLE001 (whatever it is, the group is lost)
             self.failure = self._told(error)
             self.failure.__cause__ = error
@@ -238,16 +236,8 @@ class Writer:
                 return
 
     def _connect(self) -> None:
-        with ExitStack() as stack:
-            self._db = stack.enter_context(closing(connect(self.path)))
-            self._db.execute(f"PRAGMA busy_timeout = {1000 * min(_TRY_S, self._patience_s):.0f}")
-            self._checkpoints = Checkpoints(self.path)
-            stack.pop_all()
-
-    def _close(self) -> None:
-        """Close the writer's own connection last, which then brings all of the log to the file."""
-        self._checkpoints.close()
-        self._db.close()
+        self._db = connect(self.path)
+        self._db.execute(f"PRAGMA busy_timeout = {1000 * min(_TRY_S, self._patience_s):.0f}")
 
     def _told(self, error: Exception) -> WorkspaceError:
         if _is_busy(error):
