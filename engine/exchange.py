@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -111,7 +112,8 @@ class Exchange:
         else:
             latency_ms = (self._clock.now() - sent) * 1000
             if turn := self._turns.take(len(call.items)):
-                await turn
+                with suppress(asyncio.CancelledError):  # it has come, and is paid for: what is dropped is what is out
+                    await turn
             headers = response.headers
             reply = route.task.read(call, response)
         finally:

@@ -14,7 +14,9 @@ BUSY_TIMEOUT_S = 10.0
 CACHE_KB: Final = 16_384
 """A group touches a page for nearly each of its digests; with less room some are written before its commit too."""
 LOG_PAGES: Final = 8_000
-"""How long the log grows before it goes to the file, where a page that many groups touched is then written once."""
+"""How long the log grows before the engine brings it to the file, where a page of many groups is then written once."""
+LONG_LOG_PAGES: Final = 4 * LOG_PAGES
+"""And before another program does: SQLite up to 3.51.2 may lose pages where two do so one right after the other."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -32,7 +34,7 @@ def connect(path: Path) -> sqlite3.Connection:
             _use_wal(db)
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
-            db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {LONG_LOG_PAGES}")
         except sqlite3.Error as error:
             raise _kind(error)(f"{path}: cannot be used as a workspace ({error})") from error
         stack.pop_all()

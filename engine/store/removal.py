@@ -165,9 +165,9 @@ def _in_turns(path: Path, steps: Iterator[int]) -> Iterator[int]:
 
 
 def _checkpoint(db: sqlite3.Connection, path: Path) -> None:
-    """Have the file itself be short now; where an engine runs, which must not wait, its next commits see to that."""
-    mode = "TRUNCATE" if owner(path) is None else "PASSIVE"
-    db.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+    """Have the file itself be short now; where an engine runs, its next commits see to that."""
+    if owner(path) is None:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ..errors import WorkspaceError, WorkspaceLostError
 from ..metrics import Tally
 from ..settle import Settled
 from .group import Group, Sink
-from .migrations import connect
+from .migrations import LOG_PAGES, connect
 
 T = TypeVar("T")
 
@@ -237,6 +237,7 @@ class Writer:
 
     def _connect(self) -> None:
         self._db = connect(self.path)
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         self._db.execute(f"PRAGMA busy_timeout = {1000 * min(_TRY_S, self._patience_s):.0f}")
 
     def _told(self, error: Exception) -> WorkspaceError:

@@ -17,7 +17,7 @@ from .failures import CONNECT_S, HungUpError, connect_limit_s, explain
 from .idle import Idle
 from .incoming import UnsoundError
 from .opening import Opening
-from .outgoing import head
+from .outgoing import Heads
 from .target import Target, read_target
 from .transport import Request, Response, TransportError
 from .wire import Taken, Wire
@@ -46,6 +46,7 @@ class FastTransport:
         self._taken: dict[asyncio.Future[None], Taken] = {}
         self._idle = Idle()
         self._opening = Opening()
+        self._heads = Heads()
         self._closed = False
 
     @property
@@ -72,7 +73,7 @@ class FastTransport:
             target = self._target(url)
             if not self._closed:
                 missing = count - self._idle.count(target.where)
-                await self._opening.open(target.origin, partial(self._keep_one, target), missing)
+                await self._opening.open(target.where, partial(self._keep_one, target), missing)
 
     async def aclose(self) -> None:
         """Close every connection; what is still in flight fails."""
@@ -87,7 +88,7 @@ class FastTransport:
             await self._connector.close()
 
     async def _send_or_resend(self, request: Request, target: Target, timeout_s: float, deadline: float) -> Response:
-        said, bodiless = head(request, target), request.method.upper() == "HEAD"
+        said, bodiless = self._heads.of(request, target), request.method.upper() == "HEAD"
         wire = self._idle.take(target.where) or await self._connect(target, timeout_s, deadline)
         try:
             response = await wire.exchange(said, request.body, bodiless=bodiless, deadline=deadline)
@@ -113,7 +114,7 @@ class FastTransport:
         limit_at = min(deadline, asyncio.get_running_loop().time() + connect_limit_s(timeout_s))
         async with connecting(limit_at):
             if not fresh:
-                await self._opening.another(target.origin)
+                await self._opening.another(target.where)
                 if wire := self._idle.take(target.where):
                     return wire
             return self._held(Wire(await self._made(target), self._max_answer_bytes))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as the fast transport hears it: answers from the bytes of a connection, as they come."""
+"""HTTP/1.1 as the HTTP client hears it: answers from the bytes of a connection, as they come."""
 
 import zlib
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as the fast transport says it: the bytes of a request; and what HTTP/2 says in their place."""
+"""HTTP/1.1 as the HTTP client says it: the bytes of a request; and what HTTP/2 says in their place."""
 
 import re
 from base64 import b64encode
@@ -21,15 +21,22 @@ _BREAK: Final = re.compile("[\r\n\0]")
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
-def head(request: Request, target: Target) -> bytes:
-    """Return what goes out before the body; raises ValueError when a line break in it would make it another request."""
-    lines = _lines(request.method, target, tuple(request.headers.items()))
-    return lines + b"content-length: %d\r\n\r\n" % len(request.body) if _is_measured(request) else lines + b"\r\n"
+class Heads:
+    """What goes out before the bodies of requests: mostly a job has the same all along, but for one line."""
+
+    def __init__(self) -> None:
+        self._lines = lru_cache(maxsize=256)(_lines)
+
+    def of(self, request: Request, target: Target) -> bytes:
+        """Return the head of a request; raises ValueError when a line break in it would make it another request."""
+        lines = self._lines(request.method, target, tuple(request.headers.items()))
+        if _is_measured(request):
+            return lines + b"content-length: %d\r\n\r\n" % len(request.body)
+        return lines + b"\r\n"
 
 
-@lru_cache(maxsize=256)
 def _lines(method: str, target: Target, headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Return all lines but the one that differs from request to request: mostly a job has the same ones all along."""
+    """Return all lines but that of the length, and the empty one."""
     lines = [f"{method.upper()} {_where(target)} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in _headers(dict(headers), target).items()]
     text = "\r\n".join([*lines, ""])
@@ -39,7 +46,7 @@ def _lines(method: str, target: Target, headers: tuple[tuple[str, str], ...]) ->
 
 
 def fields(request: Request, target: Target) -> list[tuple[str, str]]:
-    """Return the head of a request as HTTP/2 says it; raises ValueError as `head` does."""
+    """Return the head of a request as HTTP/2 says it; raises ValueError as `Heads` does."""
     headers = _headers(request.headers, target)
     if _is_measured(request):
         headers["content-length"] = str(len(request.body))

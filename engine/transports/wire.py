@@ -137,7 +137,7 @@ class Wire(Taken):
     def _send_on(self) -> None:
         """Send the next piece; between two, an answer that comes early is heard, and others have their turn."""
         if self._unsent and not self._full:
-            piece, self._unsent = self._unsent[:PIECE_BYTES], self._unsent[PIECE_BYTES:]
+            piece, self._unsent = self._unsent[:PIECE_BYTES], self._unsent[PIECE_BYTES:] or _NOTHING
             self._transport.write(piece)
             self._loop.call_soon(self._send_on)
 

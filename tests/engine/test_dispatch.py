@@ -26,6 +26,7 @@ from batchtop.engine.tasks import build_task
 from batchtop.engine.taskspec import TaskSpec
 from batchtop.engine.testing import Asked, FakeTransport, MemoryBooks, answered, dropped, refused
 from batchtop.engine.transports import Response, TransportError
+from batchtop.engine.turn import MOST
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -298,6 +299,19 @@ class TestAnswers:
         await job.run()
         assert job.ends() == dict.fromkeys(range(32), Outcome.OK)
         assert [len(asked.texts) for asked in job.provider.asked] == [32, 16, 16, 8, 8, 8, 8]
+
+    async def test_answers_that_have_come_are_kept_when_what_is_out_is_dropped(self):
+        job = await Job(4 * MOST, batch_size=MOST, concurrency=4).prove()
+        running = job.start()
+        await asyncio.sleep(1.0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+            if job.ends():
+                break
+        assert len(job.ends()) == MOST, "the others have to wait for their turn"
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert len(job.ends()) == 4 * MOST
 
     async def test_an_item_that_cannot_be_asked_fails_without_a_request(self):
         job = await Job(provider=FakeTransport()).prove()

@@ -16,7 +16,7 @@ from batchtop.engine.transports.aiohttp import AiohttpTransport
 from batchtop.engine.transports.failures import AnswerTooLargeError
 from batchtop.engine.transports.http import VARIABLE, open_http
 from batchtop.engine.transports.incoming import MAX_IDLE_BYTES, Incoming, UnsoundError, unpack
-from batchtop.engine.transports.outgoing import head as head_of
+from batchtop.engine.transports.outgoing import Heads
 from batchtop.engine.transports.target import read_target
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +32,7 @@ BODY = b'{"answer": 42}' * 30
 
 def said(request: Request, **proxies: str) -> tuple[str, dict[str, str]]:
     """Return the first line and the headers of a message."""
-    head, end, rest = head_of(request, read_target(proxies, request.url)).partition(b"\r\n\r\n")
+    head, end, rest = Heads().of(request, read_target(proxies, request.url)).partition(b"\r\n\r\n")
     assert (end, rest) == (b"\r\n\r\n", b"")
     first, *lines = head.decode().split("\r\n")
     return first, dict(line.split(": ", 1) for line in lines)

@@ -1,6 +1,7 @@
 """What every transport must do, over real sockets; a new one joins by a line in TRANSPORTS."""
 
 import asyncio
+import gc
 import gzip
 import os
 import resource
@@ -313,6 +314,8 @@ async def test_a_large_body_goes_out_as_the_server_takes_it_and_stands_in_memory
             assert tracemalloc.get_traced_memory()[1] < 1.2 * len(body), "what it takes beside the body"
         finally:
             tracemalloc.stop()
+        gc.collect()
+        assert sys.getrefcount(body) == 2, "an idle connection has let go of it"
 
 
 async def test_a_time_limit_that_passes_while_a_large_body_goes_out_ends_that_too(transport):
