@@ -14,6 +14,7 @@ from .outcome import Outcome
 from .settings import Settings
 from .settle import Settled
 from .store import items
+from .store.answers import gather
 from .store.arrivals import Arrived
 from .store.items import Found, Known, Pages
 from .store.writer import Writer
@@ -156,6 +157,8 @@ class Feed:
 
     async def run(self, pages: Pages, settings: Callable[[], Settings]) -> None:
         """Bring all that is pending, and what is made pending again later, until cancelled."""
+        while await self._writer.run(gather):
+            pass
         while True:
             self._more.clear()
             self._pace.look()

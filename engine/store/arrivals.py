@@ -71,7 +71,7 @@ def last(db: sqlite3.Connection, job: int) -> Last:
 
 def mark_open(writer: Writer, job: int, *, is_open: bool) -> None:
     """Write whether more rows may come."""
-    writer.do("UPDATE jobs SET open = ? WHERE id = ?", (is_open, job))
+    writer.do("UPDATE jobs SET open = ?1, repeats = repeats OR ?1 WHERE id = ?2", (is_open, job))
 
 
 def stored(path: Path, job: int, identify: Identify) -> Iterator[Row]:

@@ -12,6 +12,7 @@ import msgspec
 from ..metrics import Tally, merged
 from ..outcome import Outcome
 from ..settle import Settled
+from . import answers
 
 _COLUMNS: Final = (
     "job, item, digest, outcome, output, message, attempts, latency_ms, at, finish_reason, model, cached, tries"
@@ -52,8 +53,7 @@ class Group:
 
     def write(self, db: sqlite3.Connection) -> int:
         """Write it all and return the number of the last result."""
-        for rows in _chunks([_result_row(job, settled) for job, settled in self.results]):
-            db.execute(_INSERTS[len(rows)], [*chain.from_iterable(rows)])
+        self._write_results(db)
         _mark(db, "done", (settled for _, settled in self.results if settled.answer.outcome is Outcome.OK))
         _mark(db, "failed", (settled for _, settled in self.results if settled.answer.outcome is not Outcome.OK))
         for job, tally in self.tallies.items():
@@ -63,13 +63,26 @@ class Group:
         for job, sink in self.sinks.items():
             if position := sink.position():
                 db.execute("UPDATE jobs SET output_seq = ?, output_bytes = ? WHERE id = ?", (*position, job))
-        return db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0] if self.results else 0
+        return last_seq(db)
+
+    def _write_results(self, db: sqlite3.Connection) -> None:
+        before = last_seq(db)
+        for rows in _chunks([_result_row(job, settled) for job, settled in self.results]):
+            db.execute(_INSERTS[len(rows)], [*chain.from_iterable(rows)])
+        answers.take(db, before)
+        if self.results:
+            answers.gather_for(db, {*self.sinks, *(job for job, _ in self.results)})
 
     def hand_on(self, last_seq: int) -> None:
         """Give the sinks what is committed now."""
         for job, sink in self.sinks.items():
             if mine := [settled for each, settled in self.results if each == job]:
                 sink.append(mine, last_seq)
+
+
+def last_seq(db: sqlite3.Connection) -> int:
+    """Return the number of the last result, 0 where there is none."""
+    return int(db.execute("SELECT coalesce(max(seq), 0) FROM results").fetchone()[0])
 
 
 def _chunks(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:

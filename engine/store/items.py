@@ -13,6 +13,7 @@ from ..answer import Answer
 from ..item import Item
 from ..outcome import Outcome
 from ..redo import Redo
+from .answers import KNOWN
 from .migrations import BUSY_TIMEOUT_S
 
 PAGE_BYTES: Final = 8 * 1024 * 1024
@@ -20,16 +21,6 @@ PAGE_BYTES: Final = 8 * 1024 * 1024
 FIRST_ROWS: Final = 100
 PART_ROWS: Final = 500
 """So many are read at once: what else the loop has to do waits for as long as they take to become items."""
-
-_KNOWN: Final = """coalesce(
-    (SELECT seq FROM results AS known WHERE known.digest = items.digest AND outcome = 'ok' AND known.at >= fresh_from
-        AND (model = '' OR known.job = items.job) LIMIT 1),
-    (SELECT seq FROM results AS known WHERE known.digest = items.digest AND outcome = 'bad_item'
-        AND known.at >= retry_from AND (model = '' OR known.job = items.job) LIMIT 1))"""
-"""What an item, joined with its job, is answered with because an equal one was: well, or by a refusal that stays.
-
-What a fallback's model said is for the job alone that has the fallback.
-"""
 
 _PAGE: Final = """CAST('[' || coalesce(group_concat(
     '[' || row || ',' || json_quote(key) || ',' || CAST(payload AS TEXT) || ',"' || hex(digest) || '",'
@@ -100,7 +91,7 @@ def reclaim(db: sqlite3.Connection, job: int) -> int:
     if not leased_row:
         return 0
     query = f"""SELECT count(DISTINCT digest) FROM items JOIN jobs ON jobs.id = items.job
-        WHERE items.job = ? AND status = 'pending' AND row <= ? AND {_KNOWN} IS NULL
+        WHERE items.job = ? AND status = 'pending' AND row <= ? AND {KNOWN} IS NULL
         AND jobs.spec ->> '$.task.type' <> 'openai_batch'"""
     (unsure,) = db.execute(query, (job, leased_row)).fetchone()
     db.execute("UPDATE jobs SET leased_row = 0, unsure = unsure + ? WHERE id = ?", (unsure, job))
@@ -149,7 +140,7 @@ class Pages:
         self.after = 0
 
     async def _found(self, which: str, values: Iterable[object]) -> list[Found]:
-        query = f"""SELECT {_PAGE} FROM (SELECT items.row, key, payload, digest, {_KNOWN} AS seq
+        query = f"""SELECT {_PAGE} FROM (SELECT items.row, key, payload, digest, {KNOWN} AS seq
             FROM (SELECT row, sum(size) OVER (ORDER BY row) - size AS before FROM (SELECT row, length(payload) AS size
                 FROM items WHERE job = ? AND status = 'pending' AND {which})) AS wanted
             CROSS JOIN items ON items.row = wanted.row CROSS JOIN jobs ON jobs.id = items.job

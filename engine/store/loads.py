@@ -13,6 +13,7 @@ from ..job import InputSpec
 from ..source.place import twice
 from ..source.row import Row
 from ..text import plural
+from .answers import note_repeats
 from .tables import create_key_index
 
 CHUNK_ROWS: Final = 5_000
@@ -120,6 +121,7 @@ def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> 
     total = sum(counts.values()) - counts.get("removed", 0)
     (before,) = db.execute("SELECT total FROM jobs WHERE id = ?", (job,)).fetchone()
     cut, cached = _marked(db, job)
+    note_repeats(db, job)
     db.execute(
         """UPDATE jobs SET open = 0, stamp = ?1, total = ?2, done = ?3, failed = ?4, cut = ?5, cached = ?6,
         output_stale = output_stale OR ?7 OR done <> ?3 WHERE id = ?8""",

@@ -12,7 +12,8 @@ from .tables import STEPS
 
 BUSY_TIMEOUT_S = 10.0
 CACHE_KB: Final = 16_384
-"""A group touches a page for nearly each of its digests; with less room some are written before its commit too."""
+"""Where answers are gathered with each group, it touches a page for nearly each of its digests; with less room some are
+written before its commit too."""
 LOG_PAGES: Final = 8_000
 """How long the log grows before the engine brings it to the file, where a page of many groups is then written once."""
 LONG_LOG_PAGES: Final = 4 * LOG_PAGES

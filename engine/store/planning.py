@@ -28,6 +28,8 @@ _CACHE_KB: Final = 32_000
 _TABLES: Final = (
     "CREATE TABLE seen (number INTEGER PRIMARY KEY, key TEXT NOT NULL, line INTEGER NOT NULL, digest BLOB NOT NULL)",
     "CREATE TABLE asked (digest BLOB NOT NULL, fit INTEGER NOT NULL)",
+    """CREATE TABLE lately (digest BLOB NOT NULL, refused INTEGER NOT NULL, at REAL NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (digest, refused, at, seq)) WITHOUT ROWID""",
     "CREATE TABLE unsure (key TEXT NOT NULL, digest BLOB NOT NULL, payload BLOB NOT NULL)",
 )
 
@@ -43,6 +45,10 @@ _STANDING: Final = f"""CASE WHEN items.row IS NULL THEN 'new'
     WHEN EXISTS (SELECT 1 FROM results
         WHERE item = items.row AND results.digest = items.digest AND outcome IN ({_PASSING})) THEN 'retried'
     ELSE 'failed' END"""
+
+_EQUAL: Final = """FROM (SELECT * FROM answers UNION ALL SELECT * FROM lately) AS equal
+    CROSS JOIN results AS known ON known.seq = equal.seq
+    WHERE equal.digest = seen.digest AND equal.refused = {refused}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,7 @@ def beside(path: Path) -> Generator[sqlite3.Connection]:
             db.execute(statement)
         if path.exists():
             db.execute("ATTACH ? AS workspace", (f"{path.absolute().as_uri()}?mode=ro",))
+            _gather(db)
         else:
             for step in STEPS:
                 step(db)
@@ -236,20 +243,24 @@ class Comparison:
 def _judgement(job: Stored) -> str:
     """Return the query for how each row behind a number stands, and where an answer to it is known from.
 
-    What counts as known is the rule of `_KNOWN` in `items`.
+    What counts as known is the rule of `answers.KNOWN`.
     """
     items = f"items ON items.job = {job.id} AND items.key = seen.key"
     if not job.loaded:
         items = "(SELECT NULL AS row, NULL AS status, NULL AS digest) AS items ON 0"
-    equal = "FROM results AS known WHERE known.digest = seen.digest AND outcome ="
+    good = f"{_EQUAL.format(refused=0)} AND equal.at >= {job.fresh_from!r}"
+    bad = f"{_EQUAL.format(refused=1)} AND equal.at >= {job.retry_from!r}"
     return f"""SELECT {_STANDING}, coalesce(
-        (SELECT known.job {equal} 'ok' AND known.at >= {job.fresh_from!r}
-            AND (model = '' OR known.job = {job.id}) LIMIT 1),
-        (SELECT known.job {equal} 'bad_item' AND known.at >= {job.retry_from!r}
-            AND model = '' AND known.job <> {job.id} LIMIT 1)),
+        (SELECT known.job {good} AND (model = '' OR known.job = {job.id}) LIMIT 1),
+        (SELECT known.job {bad} AND model = '' AND known.job <> {job.id} LIMIT 1)),
         (SELECT (SELECT key FROM items AS refused WHERE refused.row = known.item)
-            {equal} 'bad_item' AND known.at >= {job.retry_from!r} AND known.job = {job.id} LIMIT 1)
+            {bad} AND known.job = {job.id} LIMIT 1)
         FROM seen LEFT JOIN {items} WHERE number > ? ORDER BY number"""
+
+
+def _gather(db: sqlite3.Connection) -> None:
+    """Have those answers be found too that no engine has gathered yet."""
+    db.execute("INSERT INTO lately SELECT digest, refused, at, seq FROM new_answers ORDER BY digest, at")
 
 
 def _schema(db: sqlite3.Connection) -> str:

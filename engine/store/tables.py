@@ -250,6 +250,37 @@ CREATE TABLE remote_batches (
 ) STRICT, WITHOUT ROWID;
 """
 
+_FORGET = """ON results WHEN old.outcome IN ('ok', 'bad_item') BEGIN
+    DELETE FROM new_answers WHERE seq = old.seq; DELETE FROM answers
+    WHERE digest = old.digest AND refused = (old.outcome = 'bad_item') AND at = old.at AND seq = old.seq; END"""
+_ANSWERS = f"""
+-- 1 unless it is known that no two items ask the same: what one is answered is then looked for while the job runs.
+ALTER TABLE jobs ADD COLUMN repeats INTEGER NOT NULL DEFAULT 1;
+-- What equal items are answered with, by what was asked. Where very many ask the same, each of them finds one at once,
+-- as nothing has to be sorted.
+CREATE TABLE answers (
+    digest BLOB NOT NULL,
+    refused INTEGER NOT NULL,               -- 0: a good answer; 1: a refusal that will not change
+    at REAL NOT NULL,                       -- of the result
+    seq INTEGER NOT NULL,                   -- of the result
+    PRIMARY KEY (digest, refused, at, seq)
+) STRICT, WITHOUT ROWID;
+-- Those that are not among them yet (store/answers.py).
+CREATE TABLE new_answers (
+    seq INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL,
+    refused INTEGER NOT NULL,
+    at REAL NOT NULL
+) STRICT;
+INSERT INTO answers SELECT digest, outcome = 'bad_item', at, seq FROM results WHERE outcome IN ('ok', 'bad_item')
+    ORDER BY digest;
+DROP INDEX results_ok;
+DROP INDEX results_refused;
+CREATE TRIGGER answer_gone AFTER DELETE {_FORGET};
+-- What is to be asked afresh takes a digest that nobody has.
+CREATE TRIGGER answer_disowned AFTER UPDATE OF digest {_FORGET};
+"""
+
 
 def _create_tables(db: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
@@ -289,6 +320,12 @@ def _add_streams(db: sqlite3.Connection) -> None:
 def _add_remote_batches(db: sqlite3.Connection) -> None:
     """Add what is in the hands of providers."""
     for statement in _REMOTE_BATCHES.split(";\n"):
+        db.execute(statement)
+
+
+def _add_answers(db: sqlite3.Connection) -> None:
+    """Have equal items find their answers in a table that is kept in bulk, in place of two indexes."""
+    for statement in _ANSWERS.split(";\n"):
         db.execute(statement)
 
 
@@ -333,5 +370,6 @@ STEPS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _add_live_inputs,
     _add_streams,
     _add_remote_batches,
+    _add_answers,
 )
 """Each step moves the file from the version of its index to the next."""

@@ -14,7 +14,9 @@ from batchtop.engine.item import Item
 from batchtop.engine.job import InputSpec, OutputSpec
 from batchtop.engine.outcome import RETRIED_BY_RERUN, Outcome
 from batchtop.engine.settle import Settled
-from batchtop.engine.testing import answered, dropped, refused
+from batchtop.engine.store import answers
+from batchtop.engine.testing import FakeTransport, answered, dropped, refused
+from batchtop.engine.transports import Request, Response
 from batchtop.engine.twins import Twins
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +85,67 @@ async def test_what_another_job_was_answered_is_not_asked_again(desk: Desk):
     assert (row.done, row.cached, row.requests) == (20, 10, 10)
     query = "SELECT key, output FROM results JOIN items ON row = item WHERE results.job = 2 AND cached ORDER BY key"
     assert rows_of(desk.workspace, query)[0] == ('"n90"', b'"TEXT 90"')
+
+
+async def test_answers_that_nobody_can_look_for_wait_until_somebody_may(desk: Desk, monkeypatch):
+    """To put each among a million others, as it comes, takes as long as all else that is done for it."""
+    monkeypatch.setattr(answers, "MOST_ROWS", 30)
+    await desk.run()
+    assert waiting_and_found(desk) == (100, 0)
+    other = msgspec.structs.replace(desk.job(), name="other", output=OutputSpec())
+    await desk.run(other)
+    assert desk.snapshot("other").job.cached == 100
+    assert waiting_and_found(desk) == (100, 100), "its own copies wait again"
+
+
+async def test_a_job_that_may_ask_the_same_twice_has_its_answers_found_at_once(desk: Desk):
+    same(desk, 100, 99)
+    await desk.run()
+    assert waiting_and_found(desk) == (0, 100)
+    desk.rows(50)
+    await desk.run()
+    write_rows(desk.input, [*numbered(50), {"id": 60, "text": "new"}])
+    await desk.run()
+    assert waiting_and_found(desk) == (1, 100), "none of those that it has now asks what another does"
+
+
+def waiting_and_found(desk: Desk) -> tuple[int, int]:
+    query = "SELECT (SELECT count(*) FROM new_answers), (SELECT count(*) FROM answers)"
+    ((waiting, found),) = rows_of(desk.workspace, query)
+    return waiting, found
+
+
+class Holding(FakeTransport):
+    """Lets one question wait until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_for_it = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def send(self, request: Request, *, timeout_s: float) -> Response:
+        if b"held" in request.body:
+            self.asked_for_it.set()
+            await self.let_go.wait()
+        return await super().send(request, timeout_s=timeout_s)
+
+
+async def test_jobs_that_run_at_the_same_time_share_their_answers(desk: Desk, monkeypatch):
+    monkeypatch.setattr(feed, "LEAST_PAGE", 5)
+    desk.provider = provider = Holding()
+    rows = desk.folder / "other.jsonl"
+    write_rows(rows, [{"id": "held", "text": "held"}, *numbered(100)])
+    one_by_one = desk.job(batch_size=1, concurrency=1)
+    other = msgspec.structs.replace(one_by_one, name="other", input=InputSpec(str(rows), "id"), output=OutputSpec())
+    async with desk.engine() as engine:
+        await engine.submit(other)
+        await provider.asked_for_it.wait()
+        assert (await engine.run(one_by_one)).exit_code == 0
+        provider.let_go.set()
+        assert (await engine.wait("other")).exit_code == 0
+    twice = sum(count == 2 for count in desk.sent.values())
+    assert twice < 20, "only what the first had read already"
+    assert desk.snapshot("other").job.cached == 100 - twice
 
 
 async def test_what_another_model_answered_is_for_its_own_job_alone(desk: Desk):

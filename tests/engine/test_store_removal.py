@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from batchtop.engine.errors import UsageError
-from batchtop.engine.store import record, removal
+from batchtop.engine.store import answers, record, removal
+from batchtop.engine.store.group import last_seq
 from batchtop.engine.store.history import SAMPLE_COLUMNS
 from batchtop.engine.store.lock import WorkspaceLock
 from batchtop.engine.store.migrations import connect
@@ -34,6 +35,7 @@ def stored(workspace: Path, name: str, *, state: str = "finished", items: int = 
     with closing(connect(workspace)) as db:
         db.execute("BEGIN")
         row, _ = record.register(db, job_of(workspace, name=name), 0.0, ())
+        last = last_seq(db)
         db.executemany(
             "INSERT INTO items (job, key, line, digest, payload, load, status) VALUES (?, ?, ?, ?, ?, 1, 'done')",
             ((row.id, str(n), n, digest, b"%0800d" % n) for n, digest in enumerate(digests)),
@@ -43,6 +45,9 @@ def stored(workspace: Path, name: str, *, state: str = "finished", items: int = 
             SELECT job, row, digest, 'ok', zeroblob(500), 1, 1, 1 FROM items WHERE job = ?""",
             (row.id,),
         )
+        answers.take(db, last)
+        if name != "last":
+            answers.gather(db)
         db.executemany(
             f"""INSERT INTO samples (job, {SAMPLE_COLUMNS})
             VALUES (?, ?, 1, 1, 0, 1, '{{}}', x'80', 1, 1, 1, 1, 0, 0, 1, 1, '{{}}', 0, 1, 0, x'80')""",
@@ -74,9 +79,17 @@ def pages(workspace: Path) -> int:
     return rows_of(workspace, "PRAGMA page_count")[0][0]
 
 
+def answered(workspace: Path) -> list[int]:
+    """The results that answer equal items, found already or not yet."""
+    return [
+        seq for (seq,) in rows_of(workspace, "SELECT seq FROM answers UNION ALL SELECT seq FROM new_answers ORDER BY 1")
+    ]
+
+
 def nothing_is_left(workspace: Path, job: int) -> bool:
     names = [name for (name,) in rows_of(workspace, "SELECT name FROM sqlite_schema")]
     assert rows_of(workspace, "PRAGMA integrity_check") == [("ok",)]
+    assert answered(workspace) == [seq for (seq,) in rows_of(workspace, "SELECT seq FROM results ORDER BY seq")]
     return not any(all_of(workspace, job).values()) and f"items_of_{job}" not in names
 
 

@@ -1,0 +1,55 @@
+"""What equal items are answered with: good answers, and refusals that stay, found by what was asked.
+
+Digests lie in no order: each that is put among very many changes a page of its own. So what is answered waits in the
+order in which it came until somebody may look for it, and then goes among the others all at once, sorted.
+"""
+
+import sqlite3
+from collections.abc import Collection
+from typing import Final
+
+MOST_ROWS: Final = 1_000_000
+"""So many are sorted in one transaction, for which commits wait a second or two."""
+
+KNOWN: Final = """coalesce(
+    (SELECT known.seq FROM answers CROSS JOIN results AS known ON known.seq = answers.seq
+        WHERE answers.digest = items.digest AND refused = 0 AND answers.at >= fresh_from
+        AND (model = '' OR known.job = items.job) LIMIT 1),
+    (SELECT known.seq FROM answers CROSS JOIN results AS known ON known.seq = answers.seq
+        WHERE answers.digest = items.digest AND refused = 1 AND answers.at >= retry_from
+        AND (model = '' OR known.job = items.job) LIMIT 1))"""
+"""The result that an item, joined with its job, is answered with because an equal one was, of those gathered.
+
+What a fallback's model said is for the job alone that has the fallback.
+"""
+
+
+def take(db: sqlite3.Connection, after: int) -> None:
+    """Keep of the results behind a number what others may be answered with."""
+    db.execute(
+        """INSERT INTO new_answers SELECT seq, digest, outcome = 'bad_item', at FROM results
+        WHERE seq > ? AND outcome IN ('ok', 'bad_item')""",
+        (after,),
+    )
+
+
+def gather(db: sqlite3.Connection) -> bool:
+    """Have answers be found that came since this was last done, and return whether it has to go on: they are many."""
+    part = f"SELECT seq FROM new_answers ORDER BY seq LIMIT 1 OFFSET {MOST_ROWS}"
+    end = db.execute(part).fetchone()
+    which = f" WHERE seq < {end[0]:d}" if end else ""
+    db.execute(f"INSERT INTO answers SELECT digest, refused, at, seq FROM new_answers{which} ORDER BY digest, at")
+    db.execute(f"DELETE FROM new_answers{which}")
+    return end is not None
+
+
+def gather_for(db: sqlite3.Connection, jobs: Collection[int]) -> None:
+    """Do so where one of these jobs, which run, may look for what another was just answered, or it itself."""
+    if len(jobs) > 1 or db.execute("SELECT repeats FROM jobs WHERE id = ?", (*jobs,)).fetchone() == (1,):
+        gather(db)
+
+
+def note_repeats(db: sqlite3.Connection, job: int) -> None:
+    """Write whether two of a job's items ask the same."""
+    query = "SELECT 1 FROM items WHERE job = ? AND status <> 'removed' GROUP BY digest HAVING count(*) > 1 LIMIT 1"
+    db.execute("UPDATE jobs SET repeats = ? WHERE id = ?", (db.execute(query, (job,)).fetchone() is not None, job))
