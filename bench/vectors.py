@@ -178,7 +178,7 @@ def storing_per_s(folder: Path, size: int, texts: int = 40_000) -> float:
     with closing(connect(folder / "floor.db")) as db:
         db.execute("INSERT INTO jobs (id, name, spec, state, created_at) VALUES (1, 'j', '{}', 'running', 0)")
         db.executemany(
-            "INSERT INTO items (row, job, key, line, digest, payload, load) VALUES (?, 1, ?, 1, ?, x'', 1)",
+            "INSERT INTO items (row, job, key, line, digest, load) VALUES (?, 1, ?, 1, ?, 1)",
             ((row, str(row), row.to_bytes(16)) for row in range(texts)),
         )
         began = time.thread_time()

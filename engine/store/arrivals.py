@@ -11,6 +11,7 @@ import msgspec
 
 from ..identity import Identify
 from ..source.row import Row
+from . import payloads
 from .loads import CHUNK_BYTES
 from .migrations import BUSY_TIMEOUT_S
 from .writer import Writer
@@ -76,7 +77,7 @@ def mark_open(writer: Writer, job: int, *, is_open: bool) -> None:
 
 def stored(path: Path, job: int, identify: Identify) -> Iterator[Row]:
     """Yield the items that a job has, told apart anew: what makes their answers may be another than before."""
-    query = f"""SELECT row, line, key, payload FROM items WHERE job = ? AND row > ? AND status <> 'removed'
+    query = f"""SELECT row, line, key, {payloads.OF_ITEM} FROM items WHERE job = ? AND row > ? AND status <> 'removed'
         ORDER BY row LIMIT {PAGE_ROWS}"""
     after = 0
     with closing(_connect(path)) as db:
@@ -120,10 +121,8 @@ def arrive(db: sqlite3.Connection, job: int, rows: Sequence[Row]) -> Arrived:
         elif before is None or not before.is_still(row):
             new.append(row) if before is None else changed.append((row, before))
             known[row.key] = _Known(0, row.digest, "pending")
-    db.executemany(
-        "INSERT INTO items (job, key, line, digest, payload, load) SELECT ?, ?, ?, ?, ?, load FROM jobs WHERE id = ?",
-        ((job, row.key, row.line, row.digest, row.payload, job) for row in new),
-    )
+    (load,) = db.execute("SELECT load FROM jobs WHERE id = ?", (job,)).fetchone()
+    payloads.add(db, job, load, new)
     again = [before.row for row, before in changed if _renewed(db, job, row, before)]
     back = sum(before.status == "removed" for _, before in changed)
     stale = len(again) < len(changed) or any(before.status == "done" for _, before in changed)
@@ -150,9 +149,10 @@ def _renewed(db: sqlite3.Connection, job: int, row: Row, before: _Known) -> bool
     db.execute("DELETE FROM results WHERE item = ? AND outcome <> 'ok'", (before.row,))
     now = _counts(db, before.row, row.digest)
     db.execute(
-        "UPDATE items SET line = ?, digest = ?, payload = ?, status = ? WHERE row = ?",
-        (row.line, row.digest, row.payload, "done" if now.done else "pending", before.row),
+        "UPDATE items SET line = ?, digest = ?, status = ? WHERE row = ?",
+        (row.line, row.digest, "done" if now.done else "pending", before.row),
     )
+    payloads.renew(db, job, [row])
     db.execute(
         "UPDATE jobs SET done = done + ?, failed = failed + ?, cut = cut + ?, cached = cached + ? WHERE id = ?",
         (*(after - earlier for after, earlier in zip(now, was, strict=True)), job),

@@ -141,9 +141,11 @@ class Pages:
 
     async def _found(self, which: str, values: Iterable[object]) -> list[Found]:
         query = f"""SELECT {_PAGE} FROM (SELECT items.row, key, payload, digest, {KNOWN} AS seq
-            FROM (SELECT row, sum(size) OVER (ORDER BY row) - size AS before FROM (SELECT row, length(payload) AS size
+            FROM (SELECT row, sum(size) OVER (ORDER BY row) - size AS before FROM (
+                SELECT row, (SELECT length(payload) FROM payloads WHERE payloads.row = items.row) AS size
                 FROM items WHERE job = ? AND status = 'pending' AND {which})) AS wanted
-            CROSS JOIN items ON items.row = wanted.row CROSS JOIN jobs ON jobs.id = items.job
+            CROSS JOIN items ON items.row = wanted.row CROSS JOIN payloads ON payloads.row = wanted.row
+            CROSS JOIN jobs ON jobs.id = items.job
             WHERE before < {PAGE_BYTES})"""
         ((text,),) = await self._db.execute_fetchall(query, (self._job, *values))
         rows = sorted(_read_page(text))

@@ -13,6 +13,7 @@ from ..job import InputSpec
 from ..source.place import twice
 from ..source.row import Row
 from ..text import plural
+from . import payloads
 from .answers import note_repeats
 from .tables import create_key_index
 
@@ -83,22 +84,22 @@ def load_chunk(db: sqlite3.Connection, job: int, load: int, rows: Iterator[Row])
     An unchanged row stays as it is; one that changed, or is back, is settled by `finish_load`. Raises InputError at a
     second row of the same id, in a first load at its end.
     """
-    chunk = [(job, row.key, row.line, row.digest, row.payload, load) for row in next_rows(rows)]
-    insert = "INSERT INTO items (job, key, line, digest, payload, load) VALUES (?, ?, ?, ?, ?, ?)"
+    chunk = next_rows(rows)
     if not _has_keys(db, job):
-        db.executemany(insert, chunk)
+        payloads.add(db, job, load, chunk)
         return len(chunk)
     before = db.total_changes
     db.executemany(
-        f"""{insert} ON CONFLICT (key) WHERE job = {job} DO UPDATE
-        SET line = excluded.line, load = excluded.load, payload = excluded.payload,
+        f"""INSERT INTO items (job, key, line, digest, load) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (key) WHERE job = {job} DO UPDATE SET line = excluded.line, load = excluded.load,
         digest = excluded.digest, status = CASE WHEN status = 'removed' THEN 'pending'
         WHEN digest <> excluded.digest AND status IN ('done', 'failed') THEN 'changed' ELSE status END
         WHERE load < excluded.load""",
-        chunk,
+        ((job, row.key, row.line, row.digest, load) for row in chunk),
     )
     if db.total_changes - before < len(chunk):
-        raise _twice(db, job, [(key, line) for _, key, line, *_ in chunk])
+        raise _twice(db, job, [(row.key, row.line) for row in chunk])
+    payloads.renew(db, job, chunk)
     return len(chunk)
 
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from ..vector import is_packed, json_of
+from .payloads import OF_ITEM
 
 Order: TypeAlias = Literal["completed", "input"]
 
@@ -169,7 +170,7 @@ class Results:
         """Return the first items of a job that failed in one way, with a message that `alike` is true for."""
         self._db.create_function("alike", 1, alike, deterministic=True)
         rows = self._db.execute(
-            f"""SELECT key, coalesce(message, ''), attempts, substr(payload, 1, {FIELDS_BYTES}) {JOINED}
+            f"""SELECT key, coalesce(message, ''), attempts, substr({OF_ITEM}, 1, {FIELDS_BYTES}) {JOINED}
             WHERE results.job = ? AND {STANDS[True]} AND outcome = ? AND alike(coalesce(message, ''))
             ORDER BY seq LIMIT ?""",
             (job, kind, most),
@@ -222,7 +223,7 @@ def _columns(wanted: Selection) -> str:
 
 
 def _payload(wanted: Selection) -> str:
-    return "payload" if wanted.with_input else "x''"
+    return OF_ITEM if wanted.with_input else "x''"
 
 
 def output_line(key: str, output: bytes, finish_reason: str = "", model: str = "") -> bytes:

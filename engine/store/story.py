@@ -85,7 +85,8 @@ def item_story(db: sqlite3.Connection, job: int, key: str) -> ItemStory | None:
     Of a job that is loaded for the first time only items near the beginning of its input are found.
     """
     number = item_row(db, job, key)
-    query = f"SELECT {_COLUMNS} FROM items LEFT JOIN results ON seq = {_RESULT} WHERE items.row = ?"
+    query = f"""SELECT {_COLUMNS} FROM items JOIN payloads ON payloads.row = items.row
+        LEFT JOIN results ON seq = {_RESULT} WHERE items.row = ?"""
     found = db.execute(query, (number,)).fetchone()
     if found is None:
         return None

@@ -281,6 +281,17 @@ CREATE TRIGGER answer_gone AFTER DELETE {_FORGET};
 CREATE TRIGGER answer_disowned AFTER UPDATE OF digest {_FORGET};
 """
 
+_PAYLOADS = """
+-- What the rows of the input hold, apart from the items, which are written to when they end.
+CREATE TABLE payloads (
+    row INTEGER PRIMARY KEY,                -- of the item
+    payload BLOB NOT NULL                   -- its fields as JSON
+) STRICT;
+INSERT INTO payloads SELECT row, payload FROM items ORDER BY row;
+ALTER TABLE items DROP COLUMN payload;
+CREATE TRIGGER payload_gone AFTER DELETE ON items BEGIN DELETE FROM payloads WHERE row = old.row; END;
+"""
+
 
 def _create_tables(db: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";\n"):
@@ -329,6 +340,12 @@ def _add_answers(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _part_payloads(db: sqlite3.Connection) -> None:
+    """Keep what items hold apart from them."""
+    for statement in _PAYLOADS.split(";\n"):
+        db.execute(statement)
+
+
 def _identify_by_content(db: sqlite3.Connection) -> None:
     """Tell items by what is asked, not by all that their row holds, and let equal items of all jobs share answers."""
     for statement in _IDENTITY.split(";\n"):
@@ -371,5 +388,6 @@ STEPS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _add_streams,
     _add_remote_batches,
     _add_answers,
+    _part_payloads,
 )
 """Each step moves the file from the version of its index to the next."""

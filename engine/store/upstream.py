@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 from ..pipeline import check_above, no_upstream
 from ..snapshot import JobState
 from .migrations import BUSY_TIMEOUT_S
+from .payloads import OF_ITEM
 from .results import JOINED, STANDS
 
 PAGE_ROWS: Final = 500
@@ -61,7 +62,7 @@ class Answers:
 
     def page(self, job: int, after: int) -> list[AnswerRow]:
         """Return the next good answers behind number `after`; fewer where they are large, so that memory stays flat."""
-        query = f"""SELECT seq, items.key, line, payload, output {JOINED}
+        query = f"""SELECT seq, items.key, line, {OF_ITEM}, output {JOINED}
             WHERE results.job = ? AND seq > ? AND {STANDS[False]} ORDER BY seq LIMIT {PAGE_ROWS}"""
         page: list[AnswerRow] = []
         size = 0

@@ -125,10 +125,11 @@ def stored(
         db.execute("BEGIN")
         for number, row in enumerate(rows):
             status = "failed" if message else "done"
-            values = (json.dumps(row["id"]), len(rows) - number, number.to_bytes(16), json.dumps(row).encode(), status)
+            values = (json.dumps(row["id"]), len(rows) - number, number.to_bytes(16), status)
             item = db.execute(
-                "INSERT INTO items (job, key, line, digest, payload, load, status) VALUES (1, ?, ?, ?, ?, 1, ?)", values
+                "INSERT INTO items (job, key, line, digest, load, status) VALUES (1, ?, ?, ?, 1, ?)", values
             ).lastrowid
+            db.execute("INSERT INTO payloads VALUES (?, ?)", (item, json.dumps(row).encode()))
             output = None if message else _stored(outputs[number])
             db.execute(
                 """INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at)

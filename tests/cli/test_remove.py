@@ -117,10 +117,11 @@ async def large(shell: Shell, provider: Simulator) -> str:
     assert (await shell.headless("large.toml")).code == 0
     with closing(sqlite3.connect(shell.db)) as db:
         db.executemany(
-            """INSERT INTO items (job, key, line, digest, payload, load, status)
-            VALUES (1, ?, 1, randomblob(16), x'7b7d', 1, 'done')""",
+            """INSERT INTO items (job, key, line, digest, load, status)
+            VALUES (1, ?, 1, randomblob(16), 1, 'done')""",
             ((f"-{number}",) for number in range(1, MANY)),
         )
+        db.execute("INSERT INTO payloads SELECT row, x'7b7d' FROM items WHERE key < '0'")
         db.execute(
             """INSERT INTO results (job, item, digest, outcome, output, attempts, latency_ms, at)
             SELECT job, row, digest, 'ok', CAST('"a word, and another"' AS BLOB), 1, 1, 1 FROM items WHERE key < '0'"""

@@ -170,7 +170,7 @@ class Scene:
 
     def left(self) -> Left:
         """Return what is committed; an engine may have died before there were any tables."""
-        texts = """SELECT DISTINCT payload ->> '$.text' FROM results JOIN items ON row = item
+        texts = """SELECT DISTINCT payload ->> '$.text' FROM results JOIN items ON row = item JOIN payloads USING (row)
             WHERE outcome = 'ok' AND items.digest = results.digest"""
         try:
             answered = frozenset(text for (text,) in rows_of_ro(self.workspace, texts))

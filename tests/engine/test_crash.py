@@ -171,7 +171,7 @@ async def killed_loading(scene: Scene, kills: int, nursery: Nursery) -> None:
 
 def stored(scene: Scene) -> dict[int, str]:
     """Return the text of each row that is in the input."""
-    query = "SELECT key, payload ->> '$.text' FROM items WHERE status <> 'removed'"
+    query = "SELECT key, payload ->> '$.text' FROM items JOIN payloads USING (row) WHERE status <> 'removed'"
     found = rows_of(scene.workspace, query)
     texts = {int(key): text for key, text in found}
     assert len(texts) == len(found)

@@ -498,7 +498,7 @@ class TestFailing:
             await engine.submit(desk.job())
             await until(lambda: desk.provider.in_flight)
             await engine._writer.run(
-                lambda db: db.execute("UPDATE items SET payload = x'00' WHERE row > 4000") and None
+                lambda db: db.execute("UPDATE payloads SET payload = x'00' WHERE row > 4000") and None
             )
             desk.provider.gate.set()
             with pytest.raises(msgspec.DecodeError):

@@ -65,8 +65,8 @@ class Disk:
         every = range(1, count + 1)
         self.db.execute("BEGIN")
         self.db.executemany(
-            "INSERT INTO items (row, job, line, key, digest, payload, load, status)"
-            " VALUES (?1, 1, ?1, CAST(?1 AS TEXT), x'', x'7b7d', 1, 'failed')",
+            "INSERT INTO items (row, job, line, key, digest, load, status)"
+            " VALUES (?1, 1, ?1, CAST(?1 AS TEXT), x'', 1, 'failed')",
             ((row,) for row in every),
         )
         self.db.executemany(
@@ -83,8 +83,7 @@ class Disk:
             status = "done" if each.answer.outcome is Outcome.OK else "failed"
             values = (each.item.row, each.item.row, str(each.item.row), status)
             self.db.execute(
-                "INSERT INTO items (row, job, line, key, digest, payload, load, status)"
-                " VALUES (?, 1, ?, ?, x'', x'7b7d', 1, ?)",
+                "INSERT INTO items (row, job, line, key, digest, load, status) VALUES (?, 1, ?, ?, x'', 1, ?)",
                 values,
             )
             ok = each.answer.outcome is Outcome.OK

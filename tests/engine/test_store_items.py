@@ -269,7 +269,7 @@ async def test_a_load_that_was_broken_off_counts_for_nothing(desk: Desk, tmp_pat
     assert await load(desk.spec, desk.job, desk.writer, unwanted=lambda: next(calls)) is None
     before.rename(desk.input)
     assert await desk.load() == Loaded(2, 2)
-    assert rows_of(desk.writer.path, "SELECT payload ->> 'text' FROM items") == [("the same",), ("the same",)]
+    assert rows_of(desk.writer.path, "SELECT payload ->> 'text' FROM payloads") == [("the same",), ("the same",)]
 
 
 async def test_a_load_that_was_broken_off_is_done_again_and_loses_nothing(desk: Desk):

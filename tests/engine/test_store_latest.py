@@ -16,7 +16,7 @@ from batchtop.engine.store.reader import Reader
 from hypothesis import given
 from hypothesis import strategies as st
 
-ITEM = "INSERT INTO items (row, job, key, line, digest, payload, load, status) VALUES (?, ?, ?, ?, x'61', x'', 1, ?)"
+ITEM = "INSERT INTO items (row, job, key, line, digest, load, status) VALUES (?, ?, ?, ?, x'61', 1, ?)"
 RESULT = """INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at, model, cached)
     VALUES (?, ?, ?, ?, ?, ?, 2, 40.5, 99.0, 'm', 1)"""
 

@@ -69,6 +69,7 @@ def test_a_workspace_of_the_first_version_moves_forward_with_all_it_holds(worksp
         assert (snapshot.job.done, snapshot.job.cut, snapshot.job.spent) == (1, 0, {})
         assert [sample.spent for sample in snapshot.samples] == [{}]
         assert dict(reader.results.lines(1)) == {1: b'{"id":7,"status":"ok","output":"yes"}\n'}
+    assert rows_of(workspace, "SELECT row, payload FROM payloads") == [(1, b'{"text": "a"}')]
     assert rows_of(workspace, "SELECT seq, digest FROM answers") == rows_of(
         workspace, "SELECT seq, digest FROM results"
     )

@@ -122,7 +122,7 @@ async def test_lines_of_the_output_and_of_the_failures(writer: Writer, workspace
     await writer.run(
         lambda db: (
             db.executemany(
-                "INSERT INTO items (job, key, line, digest, payload, load) VALUES (?, ?, 1, x'', x'7b7d', 1)",
+                "INSERT INTO items (job, key, line, digest, load) VALUES (?, ?, 1, x'', 1)",
                 [(job, '"ä"'), (job, "7"), *((job, str(100 + number)) for number in range(1500))],
             )
             and None

@@ -37,9 +37,10 @@ def stored(workspace: Path, name: str, *, state: str = "finished", items: int = 
         row, _ = record.register(db, job_of(workspace, name=name), 0.0, ())
         last = last_seq(db)
         db.executemany(
-            "INSERT INTO items (job, key, line, digest, payload, load, status) VALUES (?, ?, ?, ?, ?, 1, 'done')",
-            ((row.id, str(n), n, digest, b"%0800d" % n) for n, digest in enumerate(digests)),
+            "INSERT INTO items (job, key, line, digest, load, status) VALUES (?, ?, ?, ?, 1, 'done')",
+            ((row.id, str(n), n, digest) for n, digest in enumerate(digests)),
         )
+        db.execute("INSERT INTO payloads SELECT row, zeroblob(800) FROM items WHERE job = ?", (row.id,))
         db.execute(
             """INSERT INTO results (job, item, digest, outcome, output, attempts, latency_ms, at)
             SELECT job, row, digest, 'ok', zeroblob(500), 1, 1, 1 FROM items WHERE job = ?""",
@@ -89,6 +90,8 @@ def answered(workspace: Path) -> list[int]:
 def nothing_is_left(workspace: Path, job: int) -> bool:
     names = [name for (name,) in rows_of(workspace, "SELECT name FROM sqlite_schema")]
     assert rows_of(workspace, "PRAGMA integrity_check") == [("ok",)]
+    ours, theirs = (rows_of(workspace, f"SELECT row FROM {table} ORDER BY row") for table in ("items", "payloads"))
+    assert ours == theirs
     assert answered(workspace) == [seq for (seq,) in rows_of(workspace, "SELECT seq FROM results ORDER BY seq")]
     return not any(all_of(workspace, job).values()) and f"items_of_{job}" not in names
 

@@ -10,7 +10,7 @@ from batchtop.engine.store.migrations import connect
 from batchtop.engine.store.reader import Reader
 from batchtop.engine.store.results import PAGE_ROWS, Failures, Result, Selection
 
-ITEM = "INSERT INTO items (row, job, key, line, digest, payload, load, status) VALUES (?, ?, ?, ?, ?, x'7b7d', 1, ?)"
+ITEM = "INSERT INTO items (row, job, key, line, digest, load, status) VALUES (?, ?, ?, ?, ?, 1, ?)"
 RESULT = """INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at)
     VALUES (?, ?, ?, ?, x'31', ?, 2, 1, 1)"""
 
@@ -36,6 +36,7 @@ def test_a_result_counts_while_its_item_has_ended_with_it(db: sqlite3.Connection
     cases = [("done", b"a"), ("pending", b"a"), ("removed", b"a"), ("changed", b"a"), ("failed", b"a"), ("done", b"b")]
     for row, (status, digest) in enumerate(cases, 1):
         db.execute(ITEM, (row, 1, str(row), row, b"a", status))
+        db.execute("INSERT INTO payloads VALUES (?, x'7b7d')", (row,))
         db.execute(RESULT, (1, row, digest, "ok", None))
         db.execute(RESULT, (1, row, digest + b"-", "bad_item", "stale"))
     db.execute(ITEM, (90, 1, "90", 90, b"f", "failed"))

@@ -21,7 +21,8 @@ from batchtop.engine.vector import pack
 
 from .workshop import job_of, registered
 
-ITEM = "INSERT INTO items (row, job, key, line, digest, payload, load, status) VALUES (?, 1, ?, ?, ?, ?, 1, ?)"
+ITEM = "INSERT INTO items (row, job, key, line, digest, load, status) VALUES (?, 1, ?, ?, ?, 1, ?)"
+PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 RESULT = """INSERT INTO results (job, item, digest, outcome, output, message, attempts, latency_ms, at)
     VALUES (1, ?, ?, ?, ?, ?, 2, 40.5, 99.0)"""
 
@@ -41,7 +42,8 @@ def read(workspace: Path, key: str = '"k"', job: int = 1) -> ItemStory | None:
 
 def add(db: sqlite3.Connection, status: str, *results: tuple[bytes, str]) -> None:
     """Add the item `"k"`, whose digest is `now`, with results of it and of what it was before."""
-    db.execute(ITEM, (7, '"k"', 30, b"now", b'{"text":"hi"}', status))
+    db.execute(ITEM, (7, '"k"', 30, b"now", status))
+    db.execute(PAYLOAD, (7, b'{"text":"hi"}'))
     for digest, outcome in results:
         ok = outcome == "ok"
         db.execute(RESULT, (7, digest, outcome, digest if ok else None, None if ok else "no"))
@@ -83,7 +85,8 @@ def test_the_result_that_counts_or_else_the_last_there_was(db: sqlite3.Connectio
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_vector_is_shown_as_numbers_all_of_them_whole(db: sqlite3.Connection, workspace: Path, form, more: int):
     vector = [0.25 * (number % 7) for number in range(MOST_BYTES // (4 if form == "float32" else 2) - 1 + more)]
-    db.execute(ITEM, (1, '"k"', 1, b"now", b"{}", "done"))
+    db.execute(ITEM, (1, '"k"', 1, b"now", "done"))
+    db.execute(PAYLOAD, (1, b"{}"))
     db.execute(RESULT, (1, b"now", "ok", pack(vector, form), None))
     found = read(workspace)
     assert found
@@ -101,7 +104,8 @@ def test_nobody_of_that_id(db: sqlite3.Connection, workspace: Path):
 @pytest.mark.parametrize(("more", "cut"), [(0, False), (1, True)])
 def test_what_is_long_is_cut_and_says_so(db: sqlite3.Connection, workspace: Path, more: int, cut):
     text = b'"' + "é".encode() * ((MOST_BYTES + more) // 2)  # the last of them is cut in two
-    db.execute(ITEM, (1, '"k"', 1, b"now", text, "done"))
+    db.execute(ITEM, (1, '"k"', 1, b"now", "done"))
+    db.execute(PAYLOAD, (1, text))
     db.execute(RESULT, (1, b"now", "ok", text, None))
     found = read(workspace)
     assert found
@@ -114,7 +118,7 @@ def test_what_is_long_is_cut_and_says_so(db: sqlite3.Connection, workspace: Path
 
 async def test_all_that_was_stored_with_a_result(writer: Writer, workspace: Path):
     job = await registered(writer, job_of(Path("in.jsonl")))
-    await writer.run(lambda db: db.execute(ITEM, (1, "1", 1, b"d", b"{}", "pending")))
+    await writer.run(lambda db: (db.execute(ITEM, (1, "1", 1, b"d", "pending")), db.execute(PAYLOAD, (1, b"{}"))))
     await writer.run(lambda db: create_key_index(db, job))
     tries = (Try(5.0, Outcome.TIMEOUT, "slow", 60.0, "lane", counted=True),)
     tries += (Try(6.0, Outcome.RATE_LIMITED, "busy", 1.0, "lane", counted=False, times=9),)
@@ -163,7 +167,8 @@ def test_a_first_load_is_looked_at_only_so_far(
     monkeypatch.setattr(story, "ROWS_WITHOUT_INDEX", 10)
     db.execute("DROP INDEX items_of_1")
     for row in range(1, 30):
-        db.execute(ITEM, (row, str(row), row, b"d", b"{}", "pending"))
+        db.execute(ITEM, (row, str(row), row, b"d", "pending"))
+        db.execute(PAYLOAD, (row, b"{}"))
     assert [bool(read(workspace, str(row))) for row in (1, 10, 11, 29)] == [True, True, False, False]
     with Reader(workspace) as reader:
         assert "SEARCH items USING INDEX items_pending (job=?)" in plan_of(reader, "99")
