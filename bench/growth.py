@@ -6,8 +6,7 @@ The same load at each size, through the transport of `alone.py` that answers at 
 with a fresh workspace, and what one takes for a hundred items is taken off. A round runs every size once, and the
 smallest several times before and after, of which the median stands beside the others of the round, so that what else
 the machine does meets both; the figure is CPU time of the whole process, the writer's thread included. Beside it stands
-how much more the rows of so many cost SQLite alone, by the floor of `alone.py`: answers are found again by a hash, and
-to put one into an index that no longer fits a few pages costs more the larger it is. `--most 10000000` takes 8 GB of
+how much more the rows of so many cost SQLite alone, by the floor of `alone.py`. `--most 10000000` takes 8 GB of
 disk and some ten minutes a round.
 """
 

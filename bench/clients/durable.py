@@ -22,10 +22,11 @@ from batchtop.engine.transports import Request
 from batchtop.engine.transports.http import open_http
 
 TABLES = """PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-CREATE TABLE items (row INTEGER PRIMARY KEY, job INTEGER, key TEXT, payload BLOB, digest BLOB, status TEXT);
+CREATE TABLE items (row INTEGER PRIMARY KEY, job INTEGER, key TEXT, digest BLOB, status TEXT);
+CREATE TABLE payloads (row INTEGER PRIMARY KEY, payload BLOB);
 CREATE INDEX pending ON items (job, row) WHERE status = 'pending';
 CREATE TABLE results (seq INTEGER PRIMARY KEY, job INTEGER, item INTEGER, digest BLOB, output BLOB, at REAL);
-CREATE INDEX by_job ON results (job, seq); CREATE INDEX by_digest ON results (digest, at);"""
+CREATE INDEX by_job ON results (job, seq); CREATE UNIQUE INDEX by_item ON results (item, digest);"""
 GROUP_S = 0.025
 HEADERS = {"Content-Type": "application/json"}
 
@@ -37,9 +38,10 @@ def load(db: sqlite3.Connection, rows: Path) -> Iterator[tuple[int, bytes, str]]
     """Put the rows into the table, and yield them with their digests."""
     lines = [line.rstrip(b"\n") for line in rows.open("rb")]
     digests = [hashlib.blake2b(line, digest_size=16).digest() for line in lines]
-    stored = ((row, str(row), line, digests[row]) for row, line in enumerate(lines))
     db.execute("BEGIN")
-    db.executemany("INSERT INTO items VALUES (?, 1, ?, ?, ?, 'pending')", stored)
+    stored = ((row, str(row), digest) for row, digest in enumerate(digests))
+    db.executemany("INSERT INTO items VALUES (?, 1, ?, ?, 'pending')", stored)
+    db.executemany("INSERT INTO payloads VALUES (?, ?)", enumerate(lines))
     db.execute("COMMIT")
     return ((row, digests[row], json.loads(line)["text"]) for row, line in enumerate(lines))
 
