@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import WorkspaceError, WorkspaceLostError
-from .tables import STEPS
+from .steps import STEPS
 
 BUSY_TIMEOUT_S = 10.0
 CACHE_KB: Final = 16_384

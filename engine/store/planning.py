@@ -18,7 +18,8 @@ from ..source.place import twice
 from ..source.row import Row
 from .loads import next_rows
 from .migrations import BUSY_TIMEOUT_S
-from .tables import STEPS
+from .reader import of_another_version
+from .steps import STEPS
 
 Question: TypeAlias = tuple[bytes, bytes]
 """The digest and the payload of a row."""
@@ -101,7 +102,8 @@ class Counts:
 def beside(path: Path) -> Generator[sqlite3.Connection]:
     """Open a database of its own, on disk where it grows large, that sees a workspace's tables and can't write them.
 
-    Where there is no workspace it sees the tables of an empty one; none is made.
+    Where there is no workspace it sees the tables of an empty one; none is made. Raises WorkspaceError where those of
+    the workspace are not of this version.
     """
     with closing(sqlite3.connect("", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = OFF")
@@ -110,6 +112,9 @@ def beside(path: Path) -> Generator[sqlite3.Connection]:
             db.execute(statement)
         if path.exists():
             db.execute("ATTACH ? AS workspace", (f"{path.absolute().as_uri()}?mode=ro",))
+            (version,) = db.execute("PRAGMA workspace.user_version").fetchone()
+            if version != len(STEPS):
+                raise of_another_version(path, version)
             _gather(db)
         else:
             for step in STEPS:

@@ -58,7 +58,7 @@ class Reader:
             raise WorkspaceError(f"{path}: cannot be read as a workspace ({error})") from error
         if version != len(STEPS):
             self._db.close()
-            raise WorkspaceError(f"{path}: {_told(version)}")
+            raise of_another_version(path, version)
         self.results: Final = Results(self._db)
         self._course: Final = CourseReader(self._db)
         self._rates: Final = RateReader(self._db)
@@ -200,10 +200,12 @@ class Reader:
         return tuple(Event(*row) for row in rows)[::-1]
 
 
-def _told(version: int) -> str:
+def of_another_version(path: Path, version: int) -> WorkspaceError:
+    """Return the error of a workspace whose tables are not this version's, to who only reads."""
     if 0 < version < len(STEPS):
-        return "was written by an older batchtop; `batchtop run` or `batchtop --no-ui` brings it up to date"
-    return "is no workspace of this version of batchtop"
+        told = "was written by an older batchtop; `batchtop run` or `batchtop --no-ui` brings it up to date"
+        return WorkspaceError(f"{path}: {told}")
+    return WorkspaceError(f"{path}: is no workspace of this version of batchtop")
 
 
 def read_job(db: sqlite3.Connection, name: str) -> JobRow | None:

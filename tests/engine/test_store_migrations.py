@@ -14,6 +14,7 @@ from batchtop.engine.histogram import Histogram
 from batchtop.engine.identity import identify
 from batchtop.engine.store import migrations
 from batchtop.engine.store.migrations import STEPS, connect
+from batchtop.engine.store.planning import beside
 from batchtop.engine.store.reader import Reader
 
 from .workshop import job_of, rows_of
@@ -62,6 +63,8 @@ def test_a_workspace_of_the_first_version_moves_forward_with_all_it_holds(worksp
         db.execute(f"INSERT INTO samples VALUES ({', '.join('?' * len(sample))})", sample)
     with pytest.raises(WorkspaceError, match=r"written by an older batchtop; `batchtop run` .* brings it up to date"):
         Reader(workspace)
+    with pytest.raises(WorkspaceError, match="written by an older batchtop"), beside(workspace):
+        pass
     connect(workspace).close()
     with Reader(workspace) as reader:
         snapshot = reader.snapshot("old")

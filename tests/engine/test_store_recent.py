@@ -52,7 +52,7 @@ async def test_a_job_that_took_the_number_of_a_removed_one_has_its_own(writer: W
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from([3.0, 10.0, 100.0])), min_size=1, max_size=30))
 def test_it_is_what_a_fresh_look_finds(steps: list[tuple[int, float]]) -> None:
     from batchtop.engine.store.recent import RecentReader
-    from batchtop.engine.store.tables import STEPS
+    from batchtop.engine.store.steps import STEPS
 
     with closing(sqlite3.connect(":memory:")) as db:
         for step in STEPS:
