@@ -33,6 +33,12 @@ def test_eta_leaves_out_the_time_that_slots_stood_back_for_a_trial() -> None:
     assert series.eta_s(snapshot(samples=tried)) == pytest.approx(JOB.left / 40)
 
 
+def test_eta_is_told_by_this_run_alone() -> None:
+    """What the run before it did, of other items or with other settings, says nothing of what is left."""
+    before = tuple(replace(sample, at=sample.at - 20.5) for sample in steady(1000, 30))
+    assert series.eta_s(snapshot(samples=(*before, *steady(10, 20)))) == pytest.approx(JOB.left / 10)
+
+
 def test_the_charts_of_a_job_that_stands_still_end_at_its_last_sample() -> None:
     paused = snapshot(job=replace(JOB, state=JobState.PAUSED), taken_at=START + 99)
     assert series.end_of(paused) == START

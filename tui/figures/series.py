@@ -12,6 +12,8 @@ from ...engine.snapshot import ACTIVE, JobRow, JobState, Sample, Snapshot
 RECENT_S: Final = 10.0
 ETA_S: Final = 60.0
 STALE_S: Final = 2.0
+GAP_S: Final = 0.1
+"""A run's samples follow each other at once; before it, an engine has to start, or a job to be loaded."""
 LATELY_S: Final = 60.0
 SILENT_S: Final = 45.0
 """So long without an answer is worth a word."""
@@ -81,14 +83,25 @@ def mean_rate(job: JobRow) -> float | None:
 def eta_s(snapshot: Snapshot) -> float | None:
     """Return the seconds until no item is left at the recent rate, or None while that can't be told.
 
-    Time in which the job was paused, or tried a new server first, says nothing of its rate; nor does a stalled engine.
+    Time in which the job was paused, or tried a new server first, says nothing of its rate; nor does a stalled engine, or
+    an earlier run, which may have had other items and settings.
     """
     if snapshot.job.state is not JobState.RUNNING or snapshot.job.open or stale(snapshot):
         return None
-    running = [sample for sample in recent(snapshot, ETA_S) if sample.target]
+    running = [sample for sample in _of_this_run(recent(snapshot, ETA_S)) if sample.target]
     span = sum(sample.span_s * (1 - dict(shares(sample.spent)).get(TRIAL, 0.0)) for sample in running)
     speed = sum(map(settled, running)) / span if span > 0 else None
     return snapshot.job.left / speed if speed else None
+
+
+def _of_this_run(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Return the last of the samples, which follow each other without a gap."""
+    gaps = (number for number in range(len(samples) - 1, 0, -1) if _gap_s(*samples[number - 1 : number + 1]) > GAP_S)
+    return samples[next(gaps, 0) :]
+
+
+def _gap_s(earlier: Sample, later: Sample) -> float:
+    return later.at - later.span_s - earlier.at
 
 
 def latency_quantiles(snapshot: Snapshot, seconds: float) -> tuple[float | None, float | None, float | None]:
