@@ -13,8 +13,7 @@ from .item import Item
 from .outcome import Outcome
 from .settings import Settings
 from .settle import Settled
-from .store import items
-from .store.answers import gather
+from .store import answers, items
 from .store.arrivals import Arrived
 from .store.items import Found, Known, Pages
 from .store.writer import Writer
@@ -157,8 +156,8 @@ class Feed:
 
     async def run(self, pages: Pages, settings: Callable[[], Settings]) -> None:
         """Bring all that is pending, and what is made pending again later, until cancelled."""
-        while await self._writer.run(gather):
-            pass
+        if await self._writer.run(lambda db: answers.are_wanted(db, self._job)):
+            await self._writer.gather()
         while True:
             self._more.clear()
             self._pace.look()

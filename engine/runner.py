@@ -131,6 +131,7 @@ class Runner(RunningJob):
             self._enter(end.state, end.reason, end.exit_code)
             self._journal.ended()
             await self._writer.flush()
+            await self._writer.gather()
         return end
 
 

@@ -1,15 +1,17 @@
 """What equal items are answered with: good answers, and refusals that stay, found by what was asked.
 
 Digests lie in no order: each that is put among very many changes a page of its own. So what is answered waits in the
-order in which it came until somebody may look for it, and then goes among the others all at once, sorted.
+order in which it came until somebody may look for it, or its job has ended, and then goes among the others, sorted.
 """
 
 import sqlite3
 from collections.abc import Collection
 from typing import Final
 
+from .tables import through
+
 MOST_ROWS: Final = 1_000_000
-"""So many are sorted in one transaction, for which commits wait a second or two."""
+"""So many are sorted in one transaction, for which commits wait some three seconds."""
 
 KNOWN: Final = """coalesce(
     (SELECT known.seq FROM answers CROSS JOIN results AS known ON known.seq = answers.seq
@@ -34,7 +36,7 @@ def take(db: sqlite3.Connection, after: int) -> None:
 
 
 def gather(db: sqlite3.Connection) -> bool:
-    """Have answers be found that came since this was last done, and return whether it has to go on: they are many."""
+    """Have answers be found that came since this was last done, and return whether there are more of them."""
     part = f"SELECT seq FROM new_answers ORDER BY seq LIMIT 1 OFFSET {MOST_ROWS}"
     end = db.execute(part).fetchone()
     which = f" WHERE seq < {end[0]:d}" if end else ""
@@ -46,10 +48,25 @@ def gather(db: sqlite3.Connection) -> bool:
 def gather_for(db: sqlite3.Connection, jobs: Collection[int]) -> None:
     """Do so where one of these jobs, which run, may look for what another was just answered, or it itself."""
     if len(jobs) > 1 or db.execute("SELECT repeats FROM jobs WHERE id = ?", (*jobs,)).fetchone() == (1,):
-        gather(db)
+        gather_all(db)
+
+
+def gather_all(db: sqlite3.Connection) -> None:
+    """Do so in one transaction, however many they are."""
+    while gather(db):
+        pass
+
+
+def are_wanted(db: sqlite3.Connection, job: int) -> bool:
+    """Tell whether a job that begins may look for one not gathered: another's, or where it repeats, one of its own."""
+    query = """SELECT repeats OR EXISTS (SELECT 1 FROM jobs AS other WHERE other.id <> jobs.id
+        AND (SELECT max(seq) FROM results WHERE job = other.id) >= (SELECT min(seq) FROM new_answers))
+        FROM jobs WHERE id = ?"""
+    return db.execute(query, (job,)).fetchone() == (1,)
 
 
 def note_repeats(db: sqlite3.Connection, job: int) -> None:
     """Write whether two of a job's items ask the same."""
-    query = "SELECT 1 FROM items WHERE job = ? AND status <> 'removed' GROUP BY digest HAVING count(*) > 1 LIMIT 1"
-    db.execute("UPDATE jobs SET repeats = ? WHERE id = ?", (db.execute(query, (job,)).fetchone() is not None, job))
+    query = f"""SELECT 1 FROM items {through(db, job)} WHERE job = {job:d} AND status <> 'removed'
+        GROUP BY digest HAVING count(*) > 1 LIMIT 1"""
+    db.execute("UPDATE jobs SET repeats = ? WHERE id = ?", (db.execute(query).fetchone() is not None, job))

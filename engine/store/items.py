@@ -13,7 +13,7 @@ from ..answer import Answer
 from ..item import Item
 from ..outcome import Outcome
 from ..redo import Redo
-from .answers import KNOWN
+from .answers import KNOWN, gather_all
 from .migrations import BUSY_TIMEOUT_S
 
 PAGE_BYTES: Final = 8 * 1024 * 1024
@@ -90,6 +90,7 @@ def reclaim(db: sqlite3.Connection, job: int) -> int:
     (leased_row,) = db.execute("SELECT leased_row FROM jobs WHERE id = ?", (job,)).fetchone()
     if not leased_row:
         return 0
+    gather_all(db)
     query = f"""SELECT count(DISTINCT digest) FROM items JOIN jobs ON jobs.id = items.job
         WHERE items.job = ? AND status = 'pending' AND row <= ? AND {KNOWN} IS NULL
         AND jobs.spec ->> '$.task.type' <> 'openai_batch'"""

@@ -14,8 +14,8 @@ from ..source.place import twice
 from ..source.row import Row
 from ..text import plural
 from . import payloads
-from .answers import note_repeats
-from .tables import create_key_index
+from .answers import gather_all, note_repeats
+from .tables import create_key_index, through
 
 CHUNK_ROWS: Final = 5_000
 DISCARD_ROWS: Final = 20_000
@@ -117,8 +117,11 @@ def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> 
     first = not _has_keys(db, job)
     if first:
         _make_keys(db, job)
+    else:
+        gather_all(db)  # a new row may ask what one did that has changed since
     changed, removed, answered = (0, 0, 0) if first else _compare(db, job, load)
-    counts = dict(db.execute("SELECT status, count(*) FROM items WHERE job = ? GROUP BY status", (job,)).fetchall())
+    query = f"SELECT status, count(*) FROM items {through(db, job)} WHERE job = {job:d} GROUP BY status"
+    counts = dict(db.execute(query).fetchall())
     total = sum(counts.values()) - counts.get("removed", 0)
     (before,) = db.execute("SELECT total FROM jobs WHERE id = ?", (job,)).fetchone()
     cut, cached = _marked(db, job)

@@ -1,5 +1,6 @@
 """Opens a workspace to write; a file made by an older version moves forward by itself."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Generator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import WorkspaceError, WorkspaceLostError
+from .lock import owner
 from .steps import STEPS
 
 BUSY_TIMEOUT_S = 10.0
@@ -68,6 +70,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
     with transaction(db):  # two processes may meet here: the second finds the work done
         version = _version(db)
         _check(db, path, version)
+        _check_alone(path, version)
         for step in STEPS[version:]:
             step(db)
         db.execute(f"PRAGMA user_version = {len(STEPS)}")
@@ -87,6 +90,14 @@ def transaction(db: sqlite3.Connection) -> Generator[None]:
 
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_alone(path: Path, version: int) -> None:
+    """Raise WorkspaceError where the engine of an older version runs: the tables that it works on would be others."""
+    if version and (pid := owner(path)) not in {None, os.getpid()}:
+        raise WorkspaceError(
+            f"{path}: the engine with pid {pid} runs on it with an older batchtop; drain its jobs, then try again"
+        )
 
 
 def _check(db: sqlite3.Connection, path: Path, version: int) -> None:

@@ -23,7 +23,7 @@ STEP_ROWS: Final = 2_000
 STEP_ROWS_ALONE: Final = 20_000
 STEP_PAGES: Final = 500
 CACHE_KB: Final = 65_536
-"""Digests lie in no order, so nearly every page of their index is touched again and again."""
+"""Digests lie in no order, so nearly every page of `answers` is touched again and again."""
 
 _TABLES: Final = (
     ("results", "seq"),

@@ -147,7 +147,18 @@ CREATE TABLE payloads (
     payload BLOB NOT NULL                   -- its fields as JSON
 ) STRICT;
 INSERT INTO payloads SELECT row, payload FROM items ORDER BY row;
-ALTER TABLE items DROP COLUMN payload;
+CREATE TABLE slim (
+    row INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES jobs,
+    key TEXT NOT NULL,                      -- its id as JSON text
+    line INTEGER NOT NULL,                  -- where it stands in the input
+    digest BLOB NOT NULL,                   -- of its content and what makes its answer
+    load INTEGER NOT NULL,                  -- the load that saw it last
+    status TEXT NOT NULL DEFAULT 'pending'  -- pending done failed removed, and changed until a load is over
+) STRICT;
+INSERT INTO slim SELECT row, job, key, line, digest, load, status FROM items ORDER BY row;
+DROP TABLE items;
+ALTER TABLE slim RENAME TO items;
 CREATE TRIGGER payload_gone AFTER DELETE ON items BEGIN DELETE FROM payloads WHERE row = old.row; END;
 """
 
@@ -160,6 +171,14 @@ def _script(statements: str) -> Step:
             db.execute(statement)
 
     return step
+
+
+def _part_payloads(db: sqlite3.Connection) -> None:
+    """Keep what items hold apart from them; they are made anew, as a column that is dropped leaves its room behind."""
+    indexes = db.execute("SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'items'").fetchall()
+    _script(_PAYLOADS)(db)
+    for (index,) in indexes:
+        db.execute(index)
 
 
 def _identify_by_content(db: sqlite3.Connection) -> None:
@@ -195,6 +214,6 @@ STEPS: Final[tuple[Step, ...]] = (
     _script(_STREAMS),
     _script(_REMOTE_BATCHES),
     _script(_ANSWERS),
-    _script(_PAYLOADS),
+    _part_payloads,
 )
 """Each step moves the file from the version of its index to the next."""

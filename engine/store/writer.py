@@ -18,6 +18,7 @@ from typing import Self, TypeVar
 from ..errors import WorkspaceError, WorkspaceLostError
 from ..metrics import Tally
 from ..settle import Settled
+from . import answers
 from .group import Group, Sink
 from .migrations import LOG_PAGES, connect
 
@@ -152,6 +153,11 @@ class Writer:
         self._hand_over()
         done = asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
         return await asyncio.shield(done)  # a cancelled caller does not undo what the thread is at
+
+    async def gather(self) -> None:
+        """Have all that was answered be found by who asks the same, see `answers`, in turns with the groups."""
+        while await self.run(answers.gather):
+            pass
 
     async def _committed(self) -> None:
         """Return when everything taken so far is committed; raises as `run` does."""

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from .desk import Desk
-from .workshop import chat, embeddings, lines_of, numbered, rows_of, write_rows
+from .workshop import chat, embeddings, lines_of, numbered, rows_of, until, write_rows
 
 
 @pytest.fixture
@@ -87,26 +87,72 @@ async def test_what_another_job_was_answered_is_not_asked_again(desk: Desk):
     assert rows_of(desk.workspace, query)[0] == ('"n90"', b'"TEXT 90"')
 
 
-async def test_answers_that_nobody_can_look_for_wait_until_somebody_may(desk: Desk, monkeypatch):
+async def test_answers_that_nobody_can_look_for_wait_for_the_end_of_their_job(desk: Desk, monkeypatch):
     """To put each among a million others, as it comes, takes as long as all else that is done for it."""
     monkeypatch.setattr(answers, "MOST_ROWS", 30)
-    await desk.run()
-    assert waiting_and_found(desk) == (100, 0)
-    other = msgspec.structs.replace(desk.job(), name="other", output=OutputSpec())
-    await desk.run(other)
-    assert desk.snapshot("other").job.cached == 100
-    assert waiting_and_found(desk) == (100, 100), "its own copies wait again"
+    desk.provider = provider = Holding()
+    write_rows(desk.input, [*numbered(100), {"id": "last", "text": "held"}])
+    async with desk.engine() as engine:
+        await engine.submit(desk.job(batch_size=1, concurrency=1))
+        await provider.asked_for_it.wait()
+        await until(lambda: desk.snapshot().job.done == 100)
+        assert waiting_and_found(desk) == (100, 0)
+        provider.let_go.set()
+        await engine.wait("job")
+    assert waiting_and_found(desk) == (0, 101)
 
 
 async def test_a_job_that_may_ask_the_same_twice_has_its_answers_found_at_once(desk: Desk):
-    same(desk, 100, 99)
+    desk.provider = provider = Holding()
+    write_rows(desk.input, [*numbered(99), {"id": 99, "text": "text 0"}, {"id": "last", "text": "held"}])
+    async with desk.engine() as engine:
+        await engine.submit(desk.job(batch_size=1, concurrency=1))
+        await provider.asked_for_it.wait()
+        await until(lambda: desk.snapshot().job.done == 100)
+        assert waiting_and_found(desk) == (0, 100)
+        provider.let_go.set()
+        await engine.wait("job")
+
+
+async def test_what_a_dead_engine_did_not_gather_is_found_by_new_rows_and_by_other_jobs(desk: Desk):
+    desk.rows(40)
     await desk.run()
-    assert waiting_and_found(desk) == (0, 100)
-    desk.rows(50)
+    scatter(desk)
+    write_rows(desk.input, [{"id": f"new {number}", "text": f"text {number}"} for number in range(20)])
     await desk.run()
-    write_rows(desk.input, [*numbered(50), {"id": 60, "text": "new"}])
-    await desk.run()
-    assert waiting_and_found(desk) == (1, 100), "none of those that it has now asks what another does"
+    scatter(desk)
+    assert desk.snapshot().job.cached == 20
+    other = desk.folder / "other.jsonl"
+    write_rows(other, numbered(30))
+    job = msgspec.structs.replace(desk.job(), name="other", input=InputSpec(str(other), "id"), output=OutputSpec())
+    await desk.run(job)
+    assert desk.snapshot("other").job.cached == 30
+    assert set(desk.sent.values()) == {1}
+
+
+def scatter(desk: Desk) -> None:
+    """Leave the answers as an engine does that dies before it gathers them."""
+    with closing(sqlite3.connect(desk.workspace)) as db, db:
+        db.execute("DELETE FROM answers")
+        db.execute("DELETE FROM new_answers")
+        answers.take(db, 0)
+
+
+async def test_a_resumed_job_that_asks_nothing_twice_begins_at_once(desk: Desk):
+    """To gather a million answers takes seconds, and none of them is for it."""
+    write_rows(desk.input, numbered(100))
+    desk.provider.answer = lambda asked: refused(401) if "text 5" in asked.texts[0] else answered(asked)
+    assert (await desk.run(desk.job(batch_size=1, concurrency=1))).exit_code == 4
+    scatter(desk)
+    done = desk.snapshot().job.done
+    desk.provider = provider = Holding()
+    provider.held = b"text"
+    async with desk.engine() as engine:
+        await engine.submit(desk.job(batch_size=1, concurrency=1))
+        await provider.asked_for_it.wait()
+        assert waiting_and_found(desk) == (done, 0)
+        provider.let_go.set()
+        assert (await engine.wait("job")).exit_code == 0
 
 
 def waiting_and_found(desk: Desk) -> tuple[int, int]:
@@ -120,11 +166,12 @@ class Holding(FakeTransport):
 
     def __init__(self) -> None:
         super().__init__()
+        self.held = b"held"
         self.asked_for_it = asyncio.Event()
         self.let_go = asyncio.Event()
 
     async def send(self, request: Request, *, timeout_s: float) -> Response:
-        if b"held" in request.body:
+        if self.held in request.body:
             self.asked_for_it.set()
             await self.let_go.wait()
         return await super().send(request, timeout_s=timeout_s)

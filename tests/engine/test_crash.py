@@ -66,6 +66,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "said"}
 
 
+def stands_still(pid: int) -> bool:
+    """Tell whether each of its threads was stopped: one may have been in the middle of a write."""
+    stats = (stat.read_text() for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
 async def test_the_lock_of_another_process(tmp_path: Path, nursery: Nursery, provider: Simulator):
     """Who comes second is told who has the workspace and touches nothing; a dead one's lock is nobody's."""
     scene = Scene(tmp_path, provider, nursery)
@@ -73,6 +79,7 @@ async def test_the_lock_of_another_process(tmp_path: Path, nursery: Nursery, pro
     pid = await nursery.start(scene.wish())
     await until(lambda: len(provider.arrivals) > 60)
     os.kill(pid, signal.SIGSTOP)  # alive, and nothing changes but by the second
+    await until(lambda: stands_still(pid))
     files = contents(tmp_path)
     async with Nursery() as other:
         await other.start(scene.wish())

@@ -16,6 +16,7 @@ from batchtop.engine.store import migrations
 from batchtop.engine.store.migrations import STEPS, connect
 from batchtop.engine.store.planning import beside
 from batchtop.engine.store.reader import Reader
+from batchtop.engine.store.tables import create_key_index
 
 from .workshop import job_of, rows_of
 
@@ -28,6 +29,16 @@ sys.stdin.readline()
 for number in range(20):
     connect(Path(sys.argv[1], f"{number}.db")).close()
 """
+
+HOLDING = """
+import sys
+from pathlib import Path
+from batchtop.engine.store.lock import WorkspaceLock
+with WorkspaceLock(Path(sys.argv[1])):
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+SCHEMA = "SELECT name, sql FROM sqlite_schema WHERE sql NOT NULL AND name NOT LIKE 'sqlite%'"
 
 
 def version(path: Path) -> int:
@@ -77,6 +88,49 @@ def test_a_workspace_of_the_first_version_moves_forward_with_all_it_holds(worksp
         workspace, "SELECT seq, digest FROM results"
     )
     assert rows_of(workspace, "SELECT digest FROM results") == [(identify(old)("7", {"text": "a"}),)]
+
+
+def schema(path: Path) -> set[tuple[str, str]]:
+    return {(name, " ".join(sql.replace('"', "").split())) for name, sql in rows_of(path, SCHEMA)}
+
+
+def test_what_moved_forward_is_what_a_new_file_is_and_holds_no_empty_room(workspace: Path, tmp_path: Path):
+    with closing(sqlite3.connect(workspace, isolation_level=None)) as db:
+        for step in STEPS[:8]:
+            step(db)
+        db.execute("PRAGMA user_version = 8")
+        db.execute("INSERT INTO jobs (id, name, spec, state, created_at) VALUES (1, 'old', '{}', 'drained', 0)")
+        db.execute("BEGIN")
+        db.executemany(
+            "INSERT INTO items (job, key, line, digest, payload, load) VALUES (1, ?1, ?1, x'00', zeroblob(900), 1)",
+            ((str(number),) for number in range(2_000)),
+        )
+        create_key_index(db, 1)
+        db.execute("COMMIT")
+    connect(workspace).close()
+    connect(tmp_path / "new.db").close()
+    key_index = "CREATE UNIQUE INDEX items_of_1 ON items (key) WHERE job = 1"
+    assert schema(workspace) == schema(tmp_path / "new.db") | {("items_of_1", key_index)}
+    assert rows_of(workspace, "SELECT count(*) FROM items JOIN payloads USING (row) WHERE key = '1999'") == [(1,)]
+    ((pages,), (free,)) = (rows_of(workspace, f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count"))
+    assert free > 400, f"what held the payloads can be used again, of {pages} pages"
+
+
+def test_the_tables_of_an_engine_that_runs_stay_as_they_are(workspace: Path):
+    """It is of an older version, and would ask for columns that are somewhere else."""
+    with closing(sqlite3.connect(workspace)) as db:
+        STEPS[0](db)
+        db.execute("PRAGMA user_version = 1")
+    with subprocess.Popen([sys.executable, "-c", HOLDING, str(workspace)], stdin=-1, stdout=-1, text=True) as engine:
+        assert engine.stdout is not None
+        assert engine.stdout.readline() == "ready\n"
+        told = rf"the engine with pid {engine.pid} runs on it with an older batchtop; drain its jobs, then try again"
+        with pytest.raises(WorkspaceError, match=told):
+            connect(workspace)
+        assert version(workspace) == 1
+        engine.communicate("go\n")
+    connect(workspace).close()
+    assert version(workspace) == len(STEPS)
 
 
 def test_processes_that_make_the_same_file_at_once_all_get_it(tmp_path: Path):

@@ -83,8 +83,8 @@ def mean_rate(job: JobRow) -> float | None:
 def eta_s(snapshot: Snapshot) -> float | None:
     """Return the seconds until no item is left at the recent rate, or None while that can't be told.
 
-    Time in which the job was paused, or tried a new server first, says nothing of its rate; nor does a stalled engine, or
-    an earlier run, which may have had other items and settings.
+    Time in which the job was paused, or tried a new server first, says nothing of its rate; nor does a stalled engine,
+    or an earlier run, which may have had other items and settings.
     """
     if snapshot.job.state is not JobState.RUNNING or snapshot.job.open or stale(snapshot):
         return None
