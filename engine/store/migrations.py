@@ -94,7 +94,7 @@ def _version(db: sqlite3.Connection) -> int:
 
 def _check_alone(path: Path, version: int) -> None:
     """Raise WorkspaceError where the engine of an older version runs: the tables that it works on would be others."""
-    if version and (pid := owner(path)) not in {None, os.getpid()}:
+    if 0 < version < len(STEPS) and (pid := owner(path)) not in {None, os.getpid()}:
         raise WorkspaceError(
             f"{path}: the engine with pid {pid} runs on it with an older batchtop; drain its jobs, then try again"
         )

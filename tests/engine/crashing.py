@@ -22,7 +22,7 @@ from batchtop.engine.taskspec import TaskSpec
 from batchtop.engine.vector import json_of
 
 from .nursery import Nursery, Wish
-from .workshop import chat, job_of, numbered, rows_of, write_rows
+from .workshop import chat, job_of, numbered, rows_of, until, write_rows
 
 KILLED = -signal.SIGKILL
 
@@ -115,10 +115,15 @@ class Scene:
     def said(self) -> str:
         return (self.folder / "said").read_text()
 
-    async def live(self, lasts_s: float | None = None, *, file_limit: int = 0) -> Life:
-        """Have an engine run the job, to its end or until it is killed after a time; whatever it did, it was right."""
+    async def live(self, lasts_s: float | None = None, *, at_work: bool = False, file_limit: int = 0) -> Life:
+        """Have an engine run the job, to its end or until it is killed after a time; whatever it did, it was right.
+
+        Where it is to be killed `at_work`, the time begins with its first request.
+        """
         before = self.left()
         pid = await self.nursery.start(self.wish(file_limit=file_limit))
+        if at_work:
+            await until(lambda: len(self.provider.arrivals) > self._seen)
         if lasts_s is not None:
             await asyncio.sleep(lasts_s)
             os.kill(pid, signal.SIGKILL)
@@ -139,7 +144,8 @@ class Scene:
         lives: list[Life] = []
         for number in range(kills):
             early = chance.random() < 0.3
-            life = await self.live(chance.uniform(0, 0.05 if early else longest_s))
+            lasts_s = chance.uniform(0, 0.05 if early else longest_s)
+            life = await self.live(lasts_s, at_work=number == kills // 2)  # however slow the machine, one gets so far
             assert life.code == KILLED, f"seed {SEED}: over after {number} kills ({life.code}, {self.said})"
             lives.append(life)
             if chance.random() < 0.3:

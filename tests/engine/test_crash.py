@@ -52,10 +52,10 @@ async def test_fifty_kills_of_a_job_of_5000(tmp_path: Path, nursery: Nursery, pr
 @pytest.mark.slow
 async def test_ten_kills_of_large_requests(tmp_path: Path, nursery: Nursery, provider: Simulator):
     scene = Scene(tmp_path, provider, nursery, task=embeddings(provider.base_url), batch_size=50, concurrency=4)
-    scene.rows(5_000)
+    scene.rows(8_000)
     check_resends(await scene.killed(10, 0.25), 50 * 4)
     await scene.finish()
-    scene.check_end(5_000)
+    scene.check_end(8_000)
 
 
 # ── other processes ──

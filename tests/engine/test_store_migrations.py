@@ -128,6 +128,8 @@ def test_the_tables_of_an_engine_that_runs_stay_as_they_are(workspace: Path):
         with pytest.raises(WorkspaceError, match=told):
             connect(workspace)
         assert version(workspace) == 1
+        for made in (0, len(STEPS)):  # by that engine, meanwhile
+            migrations._check_alone(workspace, made)
         engine.communicate("go\n")
     connect(workspace).close()
     assert version(workspace) == len(STEPS)
