@@ -40,7 +40,6 @@ class Http2Transport(FastTransport):
                 cables = self._to(target)
                 if not await cables.opened(count):
                     return
-                count -= 1
             await super().warm(url, count)
 
     async def aclose(self) -> None:

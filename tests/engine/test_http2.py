@@ -670,6 +670,26 @@ async def test_a_process_of_its_own_speaks_http_2_and_http_1():
             assert server.connections == 1
 
 
+WARMING = """
+import asyncio, sys
+from {module} import {name}
+
+async def main(url):
+    transport = {name}()
+    await transport.warm(url, 6)
+    print(transport.connections)
+    await transport.aclose()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def test_where_http_1_is_spoken_as_many_are_opened_beforehand_as_there_are_requests():
+    async with serve(tls=True) as server:
+        assert await _child(Http2Transport, WARMING, server.url, SSL_CERT_FILE=str(PEM)) == (0, "6\n", "")
+        assert server.connections == 6
+
+
 @pytest.mark.slow
 async def test_a_process_that_used_it_leaves_without_a_word():
     async def handle(asked: Asked) -> None:
