@@ -1,6 +1,7 @@
 """`batchtop demo`: a real job over real texts, against the built-in provider in a process of its own."""
 
 import ast
+import io
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 import warnings
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -53,7 +55,15 @@ def demo(options: Namespace) -> int:
 
 def _checked(*switches: str) -> tuple[str, ...]:
     """Return the provider's options; what is wrong with them is told here, as its own process is not heard."""
-    behaviour_of(parser().parse_args(["simulate", *switches]))
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            behaviour_of(parser().parse_args(["simulate", *switches]))
+    except SystemExit as left:
+        if not left.code:  # it was asked for help
+            raise
+        why = told.getvalue().strip().rpartition("error: ")[2]
+        raise UsageError(f"--provider: {why}; `batchtop simulate --help` lists what it takes") from None
     return switches
 
 

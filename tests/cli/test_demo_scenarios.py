@@ -77,7 +77,7 @@ async def test_the_scenarios_are_listed(shell: Shell) -> None:
 WRONG = {
     "pioson": "'pioson' is no scenario; did you mean 'poison'?",
     "--provider=--error-rate=2": "error_rate can't be 2; it must be from 0 to 1",
-    "--provider=--eror-rate=1": "unrecognized arguments: --eror-rate=1",
+    "--provider=--eror-rate=1": "--provider: unrecognized arguments: --eror-rate=1; `batchtop simulate --help`",
     "--provider=--poison 'x": "no closing quotation",
     "--provider=--outage=soon": "'soon' is not of the form START:LENGTH",
 }
