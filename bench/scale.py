@@ -12,6 +12,7 @@ machine that others use too, that is the figure that can be repeated.
 
 import multiprocessing
 import os
+import select
 import socket
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,6 +40,7 @@ from terminal import PROGRAM
 SIZES = (10_000, 100_000, 1_000_000)
 T = TypeVar("T")
 RUNS = (20_000, 200_000)
+LONGEST_S = 60
 
 
 # ── what all of them need ──
@@ -108,15 +111,24 @@ def first_request_s(folder: Path, source: Path, port: int) -> float:
     )
     command = [*PROGRAM, "run", job_file, "--no-ui", "--db", folder / "batchtop.db"]
     with socket.create_server(("127.0.0.1", port)) as server:
-        server.settimeout(60)
         began = time.perf_counter()
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1)
-                taken = time.perf_counter() - began
-                process.kill()
+            _await_request(server)
+            taken = time.perf_counter() - began
+            process.kill()
     return taken
+
+
+def _await_request(server: socket.socket) -> None:
+    """Return once something was sent on a connection: some are opened beforehand, and need not be the first in use."""
+    with ExitStack() as stack:
+        connections: list[socket.socket] = []
+        while True:
+            ready, _, _ = select.select([server, *connections], [], [], LONGEST_S)
+            if server not in ready:
+                assert ready, f"no request in {LONGEST_S} s"
+                return
+            connections.append(stack.enter_context(server.accept()[0]))
 
 
 def dashboard(folder: Path) -> Iterator[Row]:
