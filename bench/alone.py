@@ -128,7 +128,7 @@ def spread(what: str, values: MutableSequence[float]) -> dict[str, float]:
     }
 
 
-def floor_per_s(folder: Path, rows: int, letters: int = 990) -> float:
+def floor_per_s(folder: Path, rows: int, letters: int = 990, output: bytes = VECTOR) -> float:
     """Return rows a second that SQLite takes by itself in the workspace's own tables, and nothing else done."""
     digests = [hashlib.blake2b(str(row).encode(), digest_size=16).digest() for row in range(rows)]
     with closing(connect(folder / "floor.db")) as db:
@@ -145,7 +145,7 @@ def floor_per_s(folder: Path, rows: int, letters: int = 990) -> float:
             db.executemany(
                 """INSERT INTO results (job, item, digest, outcome, output, attempts, latency_ms, at)
                 VALUES (1, ?, ?, 'ok', ?, 1, 1, 1)""",
-                ((row + 1, digests[row], VECTOR) for row in some),
+                ((row + 1, digests[row], output) for row in some),
             )
             db.executemany("UPDATE items SET status = 'done' WHERE row = ?", ((row + 1,) for row in some))
             db.execute("COMMIT")

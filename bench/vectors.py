@@ -27,17 +27,17 @@ from typing import NamedTuple
 
 import msgspec
 import uvloop
+from alone import floor_per_s
 from batchtop.cli.serve import on_fast_loop
 from batchtop.engine.engine import Engine
 from batchtop.engine.job import InputSpec, JobSpec, OutputSpec
 from batchtop.engine.settings import Layer
-from batchtop.engine.store.migrations import connect
-from batchtop.engine.store.writer import GROUP_ROWS
 from batchtop.engine.taskspec import EmbeddingsSpec
 from ratios import Row, arguments, figure, keep, row, tell
 
 MARK = b"item:"
 PER_REQUEST = 256
+FLOOR_ROWS = 40_000
 WANTED_PER_S = 150_000
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
@@ -172,29 +172,6 @@ def reading_per_s(encoding: str, dimensions: int, rounds: int = 30) -> float:
     return PER_REQUEST / min(timed(lambda: decode(answer)) for _ in range(rounds))
 
 
-def storing_per_s(folder: Path, size: int, texts: int = 40_000) -> float:
-    """Return how many outputs of a size SQLite takes a second of one core, in the workspace's own tables."""
-    output = b"\1" * size
-    with closing(connect(folder / "floor.db")) as db:
-        db.execute("INSERT INTO jobs (id, name, spec, state, created_at) VALUES (1, 'j', '{}', 'running', 0)")
-        db.executemany(
-            "INSERT INTO items (row, job, key, line, digest, load) VALUES (?, 1, ?, 1, ?, 1)",
-            ((row, str(row), row.to_bytes(16)) for row in range(texts)),
-        )
-        began = time.thread_time()
-        for first in range(0, texts, GROUP_ROWS):
-            rows = range(first, min(first + GROUP_ROWS, texts))
-            db.execute("BEGIN")
-            db.executemany(
-                """INSERT INTO results (job, item, digest, outcome, output, attempts, latency_ms, at)
-                VALUES (1, ?, ?, 'ok', ?, 1, 1, 1)""",
-                ((row, row.to_bytes(16), output) for row in rows),
-            )
-            db.executemany("UPDATE items SET status = 'done' WHERE row = ?", ((row,) for row in rows))
-            db.execute("COMMIT")
-        return texts / (time.thread_time() - began)
-
-
 def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
@@ -222,7 +199,8 @@ def rows_of(options: argparse.Namespace, found: dict[str, dict[str, float]]) -> 
             reading = reading_per_s(case.encoding, options.dimensions)
             found[case.name] = {**measure(case, url, options), "reading_per_s": reading}
             with tempfile.TemporaryDirectory() as name:
-                found[case.name]["storing_per_s"] = storing_per_s(Path(name), int(found[case.name]["bytes"]))
+                output = b"\1" * int(found[case.name]["bytes"])
+                found[case.name]["storing_per_s"] = floor_per_s(Path(name), FLOOR_ROWS, 0, output)
             yield from told(case, found[case.name], reading)
 
 

@@ -8,8 +8,6 @@ import sqlite3
 from collections.abc import Collection
 from typing import Final
 
-from .tables import through
-
 MOST_ROWS: Final = 1_000_000
 """So many are sorted in one transaction, for which commits wait some three seconds."""
 
@@ -65,8 +63,8 @@ def are_wanted(db: sqlite3.Connection, job: int) -> bool:
     return db.execute(query, (job,)).fetchone() == (1,)
 
 
-def note_repeats(db: sqlite3.Connection, job: int) -> None:
-    """Write whether two of a job's items ask the same."""
-    query = f"""SELECT 1 FROM items {through(db, job)} WHERE job = {job:d} AND status <> 'removed'
+def note_repeats(db: sqlite3.Connection, job: int, through: str) -> None:
+    """Write whether two of a job's items ask the same; `through` is how to come by them all, see `tables`."""
+    query = f"""SELECT 1 FROM items {through} WHERE job = {job:d} AND status <> 'removed'
         GROUP BY digest HAVING count(*) > 1 LIMIT 1"""
     db.execute("UPDATE jobs SET repeats = ? WHERE id = ?", (db.execute(query).fetchone() is not None, job))

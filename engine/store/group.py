@@ -53,9 +53,8 @@ class Group:
 
     def write(self, db: sqlite3.Connection) -> int:
         """Write it all and return the number of the last result."""
-        self._write_results(db)
-        _mark(db, "done", (settled for _, settled in self.results if settled.answer.outcome is Outcome.OK))
-        _mark(db, "failed", (settled for _, settled in self.results if settled.answer.outcome is not Outcome.OK))
+        if self.results:  # else it is a sample, an event
+            self._write_results(db)
         for job, tally in self.tallies.items():
             _add(db, job, tally)
         for statement, values in self.statements:
@@ -70,8 +69,9 @@ class Group:
         for rows in _chunks([_result_row(job, settled) for job, settled in self.results]):
             db.execute(_INSERTS[len(rows)], [*chain.from_iterable(rows)])
         answers.take(db, before)
-        if self.results:
-            answers.gather_for(db, {*self.sinks, *(job for job, _ in self.results)})
+        answers.gather_for(db, {*self.sinks, *(job for job, _ in self.results)})
+        _mark(db, "done", (settled for _, settled in self.results if settled.answer.outcome is Outcome.OK))
+        _mark(db, "failed", (settled for _, settled in self.results if settled.answer.outcome is not Outcome.OK))
 
     def hand_on(self, last_seq: int) -> None:
         """Give the sinks what is committed now."""

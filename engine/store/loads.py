@@ -120,12 +120,13 @@ def finish_load(db: sqlite3.Connection, job: int, load: int, new_stamp: str) -> 
     else:
         gather_all(db)  # a new row may ask what one did that has changed since
     changed, removed, answered = (0, 0, 0) if first else _compare(db, job, load)
-    query = f"SELECT status, count(*) FROM items {through(db, job)} WHERE job = {job:d} GROUP BY status"
+    how = through(db, job)
+    query = f"SELECT status, count(*) FROM items {how} WHERE job = {job:d} GROUP BY status"
     counts = dict(db.execute(query).fetchall())
     total = sum(counts.values()) - counts.get("removed", 0)
     (before,) = db.execute("SELECT total FROM jobs WHERE id = ?", (job,)).fetchone()
     cut, cached = _marked(db, job)
-    note_repeats(db, job)
+    note_repeats(db, job, how)
     db.execute(
         """UPDATE jobs SET open = 0, stamp = ?1, total = ?2, done = ?3, failed = ?4, cut = ?5, cached = ?6,
         output_stale = output_stale OR ?7 OR done <> ?3 WHERE id = ?8""",

@@ -87,31 +87,22 @@ async def test_what_another_job_was_answered_is_not_asked_again(desk: Desk):
     assert rows_of(desk.workspace, query)[0] == ('"n90"', b'"TEXT 90"')
 
 
-async def test_answers_that_nobody_can_look_for_wait_for_the_end_of_their_job(desk: Desk, monkeypatch):
+@pytest.mark.parametrize(("last", "while_it_runs"), [("text 99", (100, 0)), ("text 0", (0, 100))])
+async def test_answers_wait_for_the_end_of_their_job_unless_one_may_look_for_them(
+    desk: Desk, monkeypatch, last: str, while_it_runs: tuple[int, int]
+):
     """To put each among a million others, as it comes, takes as long as all else that is done for it."""
     monkeypatch.setattr(answers, "MOST_ROWS", 30)
     desk.provider = provider = Holding()
-    write_rows(desk.input, [*numbered(100), {"id": "last", "text": "held"}])
+    write_rows(desk.input, [*numbered(99), {"id": 99, "text": last}, {"id": "last", "text": "held"}])
     async with desk.engine() as engine:
         await engine.submit(desk.job(batch_size=1, concurrency=1))
         await provider.asked_for_it.wait()
         await until(lambda: desk.snapshot().job.done == 100)
-        assert waiting_and_found(desk) == (100, 0)
+        assert waiting_and_found(desk) == while_it_runs
         provider.let_go.set()
         await engine.wait("job")
     assert waiting_and_found(desk) == (0, 101)
-
-
-async def test_a_job_that_may_ask_the_same_twice_has_its_answers_found_at_once(desk: Desk):
-    desk.provider = provider = Holding()
-    write_rows(desk.input, [*numbered(99), {"id": 99, "text": "text 0"}, {"id": "last", "text": "held"}])
-    async with desk.engine() as engine:
-        await engine.submit(desk.job(batch_size=1, concurrency=1))
-        await provider.asked_for_it.wait()
-        await until(lambda: desk.snapshot().job.done == 100)
-        assert waiting_and_found(desk) == (0, 100)
-        provider.let_go.set()
-        await engine.wait("job")
 
 
 async def test_what_a_dead_engine_did_not_gather_is_found_by_new_rows_and_by_other_jobs(desk: Desk):
